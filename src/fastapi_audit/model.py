@@ -1,0 +1,293 @@
+"""The nouns of an audit: plain frozen data, no behaviour beyond themselves, no imports from this package."""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Severity(StrEnum):
+    """How bad the defect is when it is real, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst; sorts findings."""
+        return list(Severity).index(self)
+
+
+class Confidence(StrEnum):
+    """How sure the source model is that the finding is true."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for the surest."""
+        return list(Confidence).index(self)
+
+
+class EvidenceKind(StrEnum):
+    """Where a fact comes from; one package of `evidence` each."""
+
+    SOURCE = "source"
+    DEPLOYMENT = "deployment"
+    APP = "app"
+    LIVE = "live"
+
+
+class Status(StrEnum):
+    """What the other kinds of evidence say of a finding."""
+
+    SUSPECTED = "suspected"
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+
+
+class Outcome(StrEnum):
+    """What came of one rule."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_APPLICABLE = "not-applicable"
+    """The evidence holds nothing this rule speaks about."""
+    NOT_RUN = "not-run"
+    """The evidence was not gathered, so nothing is known. Never counted as a pass."""
+    ERROR = "error"
+    """The rule itself crashed: a bug in fastapi-audit."""
+
+
+class Collection(StrEnum):
+    """What became of one kind of evidence."""
+
+    COLLECTED = "collected"
+    NOT_REQUESTED = "not_requested"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file: POSIX path relative to the project root; lines and columns from 1, columns in code points."""
+
+    path: str
+    line: int
+    column: int = 1
+    end_line: int | None = None
+    end_column: int | None = None
+    """Exclusive."""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `old` by `new`, counted in code points from the start of the file."""
+
+    path: str
+    start: int
+    old: str
+    new: str
+
+    @property
+    def end(self) -> int:
+        """Exclusive."""
+        return self.start + len(self.old)
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A repair; applied whole or not at all."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool = False
+    """Whether the repaired program is certain to behave the same, apart from the defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way from a handler to the defect."""
+
+    location: Location
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a finding is not counted."""
+
+    kind: str
+    """`comment`, `config` or `baseline`."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect at one place. A rule fills the first block, the pipeline the second."""
+
+    message: str
+    location: Location | None = None
+    operation: str | None = None
+    """What the finding is about on the wire, such as `GET /users`; joins evidence kinds."""
+    trace: tuple[Step, ...] = ()
+    fix: Fix | None = None
+    severity: Severity | None = None
+    """Only where the evidence moves it away from the rule's own."""
+    confidence: Confidence | None = None
+    """Only where the evidence moves it away from the rule's own."""
+
+    rule: str = ""
+    item: int = 0
+    status: Status = Status.SUSPECTED
+    evidence: tuple[EvidenceKind, ...] = ()
+    fingerprint: str = ""
+    suppressed: Suppression | None = None
+    points: float = 0.0
+    """What the finding costs of the score, 0 to 100."""
+
+    @property
+    def order(self) -> tuple[str, int, int, str, str]:
+        """Sorts findings by place, rule and message."""
+        place = self.location or Location("", 0, 0)
+        return (place.path, place.line, place.column, self.rule, self.message)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is open: neither suppressed nor refuted."""
+        return self.suppressed is None and self.status is not Status.REFUTED
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one rule found."""
+
+    rule: str
+    item: int
+    severity: Severity
+    outcome: Outcome
+    subjects: int = 0
+    """How many things of the rule's kind were looked at."""
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScore:
+    """One of the 17 items on the scorecard."""
+
+    number: int
+    name: str
+    title: str
+    weight: float
+    score: float | None
+    """0 to 100, or `None` when nothing was assessed."""
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The score is held at `limit` by these findings."""
+
+    limit: int
+    reason: str
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Something that exists and that the model could not work out."""
+
+    kind: str
+    """`route`, `router`, `middleware`, `dependency`, `file`, `suppression` …"""
+    message: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """A route as every report prints it."""
+
+    methods: tuple[str, ...]
+    path: str
+    endpoint: str
+    location: Location | None
+    is_async: bool
+    dependencies: tuple[str, ...] = ()
+    auth: tuple[str, ...] = ()
+    condition: str | None = None
+    app: str = ""
+    kind: str = "http"
+    """`http`, `websocket` or `mount`."""
+    known_by: tuple[EvidenceKind, ...] = (EvidenceKind.SOURCE,)
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareRow:
+    """A middleware as every report prints it; the list of an app runs outermost first."""
+
+    cls: str
+    location: Location | None
+    condition: str | None = None
+    app: str = ""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is installed only under a condition."""
+        return self.condition is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What became of one kind of evidence, with its counts for the report."""
+
+    kind: EvidenceKind
+    status: Collection
+    reason: str = ""
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The whole result of an audit; every report renders this and nothing else."""
+
+    project: str
+    root: str
+    versions: tuple[tuple[str, str], ...]
+    evidence: tuple[Gathered, ...]
+    results: tuple[Result, ...]
+    items: tuple[ItemScore, ...]
+    score: int | None
+    raw: float | None
+    """The score without caps."""
+    grade: str
+    coverage: float
+    """0 to 1: the share of the checklist's weight that was assessed."""
+    caps: tuple[Cap, ...] = ()
+    routes: tuple[RouteRow, ...] = ()
+    middleware: tuple[MiddlewareRow, ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
+    measurements: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings of all rules, by place."""
+        return tuple(sorted((f for r in self.results for f in r.findings), key=lambda f: f.order))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a rule crashed, so that the audit is not whole."""
+        return any(r.outcome is Outcome.ERROR for r in self.results)
+
+
+class ExitCode(int, Enum):
+    """What the process answers."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
