@@ -51,7 +51,7 @@ class Status(StrEnum):
 class Outcome(StrEnum):
     """What came of one rule."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  an outcome, not a password
     FAIL = "fail"
     NOT_APPLICABLE = "not-applicable"
     """The evidence holds nothing this rule speaks about."""

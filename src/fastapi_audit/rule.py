@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
-from typing import Protocol, TypeVar, get_type_hints
+from typing import Protocol, TypeVar, get_type_hints, overload
 
 from fastapi_audit.checklist import BY_PACKAGE
 from fastapi_audit.evidence import SUBJECTS, Project
@@ -215,21 +215,33 @@ class Rule:
         kinds = {check.evidence for check in self.checks}
         return tuple(kind for kind in EvidenceKind if kind in kinds)
 
-    def check(self, detector: Detector | None = None, *, of: Iterable[str] = ()) -> Callable[[Detector], Detector] | Detector:
-        """Registers a detector: its first parameter's type is what it is called with, a second one of `Project` sees all."""
+    @overload
+    def check(self, detector: Detector) -> Detector: ...
+    @overload
+    def check(self, *, of: Iterable[str]) -> Callable[[Detector], Detector]: ...
+    def check(
+        self, detector: Detector | None = None, *, of: Iterable[str] = ()
+    ) -> Callable[[Detector], Detector] | Detector:
+        """Registers a detector: the first parameter's type is its subject; a second one, `Project`, sees everything."""
 
         def register(detector: Detector) -> Detector:
             hints = get_type_hints(detector)
             hints.pop("return", None)
             subject, *rest = hints.values()
             if subject not in SUBJECTS or rest not in ([], [Project]):
-                message = f"{self.module}: a check takes a subject of fastapi_audit.evidence and at most a Project after it"
+                message = f"{self.module}: a check takes one subject of fastapi_audit.evidence, then at most a Project"
                 raise TypeError(message)
             self.checks.append(Check(subject, detector, tuple(of), bool(rest)))
             return detector
 
         return register if detector is None else register(detector)
 
+    @overload
+    def proof(self, function: ProofFunction) -> ProofFunction: ...
+    @overload
+    def proof(
+        self, *, options: Iterable[str] = (), needs: Iterable[str] = ()
+    ) -> Callable[[ProofFunction], ProofFunction]: ...
     def proof(
         self, function: ProofFunction | None = None, *, options: Iterable[str] = (), needs: Iterable[str] = ()
     ) -> Callable[[ProofFunction], ProofFunction] | ProofFunction:

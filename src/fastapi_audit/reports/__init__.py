@@ -1,0 +1,1 @@
+"""One module for each format; each renders the scorecard and nothing else."""

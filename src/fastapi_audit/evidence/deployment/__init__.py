@@ -1,0 +1,1 @@
+"""What the deployment files say, with exact lines; nothing is run."""

@@ -1,0 +1,1 @@
+"""What the Python files say; nothing is imported or run."""

@@ -1,0 +1,1 @@
+"""Item 6: Background tasks."""

@@ -1,0 +1,1 @@
+"""Item 12: Bulk operations."""

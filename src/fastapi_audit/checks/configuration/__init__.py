@@ -1,0 +1,1 @@
+"""Item 10: Configuration and secrets."""

@@ -1,0 +1,1 @@
+"""Item 1: Dependency injection."""

@@ -1,0 +1,1 @@
+"""Item 14: Error handling."""

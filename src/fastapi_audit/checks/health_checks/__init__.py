@@ -1,0 +1,1 @@
+"""Item 8: Health checks."""

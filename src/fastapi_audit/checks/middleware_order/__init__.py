@@ -1,0 +1,1 @@
+"""Item 5: Middleware order."""

@@ -1,0 +1,1 @@
+"""Item 16: Migration from Flask and Django."""

@@ -1,0 +1,1 @@
+"""Item 15: Monitoring."""

@@ -1,0 +1,1 @@
+"""Item 4: Rate limiting."""

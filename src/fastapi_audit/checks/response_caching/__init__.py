@@ -1,0 +1,1 @@
+"""Item 11: Response caching."""

@@ -1,0 +1,1 @@
+"""Item 13: Streaming."""

@@ -1,0 +1,1 @@
+"""Item 2: Structured logging."""

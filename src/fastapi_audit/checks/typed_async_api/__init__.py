@@ -1,0 +1,1 @@
+"""Item 17: Typed, async-native API."""

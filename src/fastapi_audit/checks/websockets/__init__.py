@@ -1,0 +1,1 @@
+"""Item 7: WebSockets."""
