@@ -78,24 +78,53 @@ class Reply(Protocol):
     @property
     def status_code(self) -> int: ...
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """Looked up without regard to case."""
+
+    @property
+    def content(self) -> bytes: ...
     @property
     def text(self) -> str: ...
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """From sending to the last byte."""
+
+    @property
+    def first_byte_seconds(self) -> float:
+        """From sending to the first byte of the body; `nan` when there is none."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole body came; not when the server broke off, nor when we left."""
+
     def json(self) -> object: ...
 
 
 class Socket(Protocol):
     """A WebSocket to the served example."""
 
-    def send(self, text: str | bytes) -> None: ...
-    def receive(self, timeout: float = 5) -> str | bytes: ...
+    @property
+    def code(self) -> int | None:
+        """The close code, `None` while it is open."""
+
+    def send(self, text: str | bytes) -> None:
+        """Raises `ConnectionError` when the server has closed it."""
+
+    def receive(self, timeout: float = 5) -> str | bytes:
+        """Raises `TimeoutError`, or `ConnectionError` when the server has closed it."""
+
     def close(self) -> None: ...
+
+    def drop(self) -> None:
+        """Breaks the TCP connection off, without a closing handshake."""
 
 
 class Served(Protocol):
-    """A bad example under a real uvicorn, in a process of its own; what a proof looks at."""
+    """A bad example under a real uvicorn, in a process of its own; what a proof looks at.
+
+    The application is `app` in `main.py`. Redirects are not followed. Each request has a connection of its own.
+    A request without an answer raises `TimeoutError` or `ConnectionError`; all of them need a server that started.
+    """
 
     @property
     def started(self) -> bool:
@@ -108,17 +137,23 @@ class Served(Protocol):
     def get(self, path: str, **options: object) -> Reply:
         """One GET; options are httpx's: `headers`, `params`, `timeout`."""
 
-    def request(self, method: str, path: str, **options: object) -> Reply:
-        """One request; options are httpx's: `headers`, `params`, `json`, `content`, `timeout`."""
+    def post(self, path: str, **options: object) -> Reply:
+        """One POST; options are httpx's: `headers`, `params`, `json`, `content`, `files`, `timeout`."""
 
-    def together(self, *requests: tuple[str, str]) -> list[Reply]:
-        """Several (method, path) at once, started in this order; replies in the same order."""
+    def request(self, method: str, path: str, **options: object) -> Reply:
+        """One request of any method; options as for `post`."""
+
+    def stream_then_disconnect(self, path: str, **options: object) -> Reply:
+        """One GET that leaves after the first chunk of the body."""
+
+    def together(self, *requests: tuple[str, str]) -> Sequence[Reply]:
+        """Several (method, path) at once, started in this order 50 ms apart; replies in the same order."""
 
     def websocket(self, path: str, headers: Mapping[str, str] | None = None) -> Socket:
         """Opens a WebSocket; raises `OSError` when the handshake is refused."""
 
     def run(self, code: str) -> str:
-        """Runs Python beside the example's files (`from main import app` works) and gives what it printed."""
+        """Runs Python beside the example's files (`from main import app` works) ; what it printed, errors too."""
 
     def stop(self, timeout: float = 10) -> float:
         """Sends SIGTERM; seconds until the server was gone, `inf` when it had to be killed."""
