@@ -1,0 +1,1 @@
+"""Measures fastapi-audit on real applications; each package is one command."""

@@ -1,0 +1,1 @@
+"""Compares the source model with what real applications say of themselves at run time."""
