@@ -1,1 +1,76 @@
 """The rules: one package for each item of the checklist, one module for each rule."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from fastapi_audit.checklist import BY_PACKAGE, ITEMS
+from fastapi_audit.errors import UsageError
+from fastapi_audit.rule import Rule
+
+GROUP = "fastapi_audit.rules"
+"""Entry points of this group name further packages that are laid out like this one."""
+
+
+def load() -> tuple[Rule, ...]:
+    """Every rule, in the order of the checklist, then by name."""
+    rules = [rule for package in (__name__, *_installed()) for rule in _rules(package)]
+    return tuple(sorted(rules, key=lambda rule: (rule.item, rule.name)))
+
+
+def chosen(rules: Sequence[Rule], names: Iterable[str]) -> frozenset[str]:
+    """The names of the rules that these rule names, item names and item numbers stand for."""
+    return frozenset(rule for name in names for rule in _meant(rules, name))
+
+
+def named(rules: Sequence[Rule], name: str) -> Rule:
+    """The rule of this name; `UsageError` suggests the nearest one."""
+    for rule in rules:
+        if rule.name == name:
+            return rule
+    raise UsageError(_unknown("rule", name, [rule.name for rule in rules]))
+
+
+def _rules(package: str) -> Iterator[Rule]:
+    for item in iter_modules(import_module(package).__path__):
+        if item.name not in BY_PACKAGE:
+            continue
+        home = f"{package}.{item.name}"
+        for module in iter_modules(import_module(home).__path__):
+            rule = getattr(import_module(f"{home}.{module.name}"), "rule", None)
+            if not isinstance(rule, Rule):
+                message = f"{home}.{module.name}: a module of rules defines `rule`, a fastapi_audit.rule.Rule"
+                raise TypeError(message)
+            yield rule
+
+
+def _installed() -> Iterator[str]:
+    """Packages of further rules installed beside this one."""
+    mark = f"[{GROUP}]".encode()
+    # importlib.metadata costs as much as a small scan: it is asked only when someone has something to say.
+    if not any(mark in file.read_bytes() for place in sys.path for file in _entry_point_files(place)):
+        return
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    yield from sorted({point.value for point in entry_points(group=GROUP)})
+
+
+def _entry_point_files(place: str) -> Iterator[Path]:
+    return Path(place).glob("*.dist-info/entry_points.txt")
+
+
+def _meant(rules: Sequence[Rule], name: str) -> list[str]:
+    meant = [rule.name for rule in rules if name in (rule.name, BY_PACKAGE[rule.package].name, str(rule.item))]
+    if not meant and not any(name in (item.name, str(item.number)) for item in ITEMS):
+        known = [rule.name for rule in rules] + [item.name for item in ITEMS]
+        raise UsageError(_unknown("rule or item", name, known))
+    return meant
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name.lower().replace("_", "-"), known, 1)
+    hint = f"did you mean `{near[0]}`?" if near else "`fastapi-audit rules` lists them"
+    return f"no {kind} named `{name}`; {hint}"

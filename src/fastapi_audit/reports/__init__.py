@@ -1,1 +1,52 @@
 """One module for each format; each renders the scorecard and nothing else."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from fastapi_audit.model import Finding, Scorecard, Severity
+from fastapi_audit.rule import Rule
+
+FORMATS: Mapping[str, str] = {"text": "terminal", "concise": "concise", "json": "json", "sarif": "sarif"}
+"""Name of the format → its module, which has `render(material, look) -> str`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a report is made of: the scorecard, the files it points into and the rules it speaks of."""
+
+    scorecard: Scorecard
+    rules: Mapping[str, Rule]
+    text: Callable[[str], str | None]
+    """The text of a file of the project, `None` where it is not at hand."""
+
+    @property
+    def open_findings(self) -> Iterator[Finding]:
+        """What counts, by place."""
+        return (finding for finding in self.scorecard.findings if finding.counts)
+
+    def shown(self, path: str) -> str:
+        """A path as the user typed the project, so that it can be clicked."""
+        root = self.scorecard.root.rstrip("/")
+        return path if root in ("", ".") else f"{root}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the place the report goes to can show."""
+
+    colour: bool = False
+    unicode: bool = True
+    width: int = 80
+
+
+def severity_of(finding: Finding) -> Severity:
+    """Of a finding that went through the pipeline, where it is always set."""
+    return finding.severity or Severity.LOW
+
+
+def render(name: str, material: Material, look: Look) -> str:
+    """The report in one format, ending with a line break."""
+    # Imported by name, so that a scan pays only for the format it prints.
+    report: str = import_module(f"{__name__}.{FORMATS[name]}").render(material, look)
+    return report

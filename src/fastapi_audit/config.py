@@ -1,0 +1,139 @@
+"""The settings of a run: the nearest config file, checked key by key, under what the command line says."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fastapi_audit.errors import ConfigError
+from fastapi_audit.model import Confidence, Severity
+
+OWN_FILES = ("fastapi-audit.toml", ".fastapi-audit.toml")
+TABLE = "fastapi-audit"
+VCS = (".git", ".hg", ".svn", ".jj")
+
+SIZE_LIMIT = 1_000_000
+"""Bytes; a longer config file is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to audit and when to fail; a key of the config file is a field's name with dashes."""
+
+    # Read by pydantic, which is imported only when there is a table to check.
+    __pydantic_config__: ClassVar[dict[str, object]] = {
+        "extra": "forbid",
+        "strict": True,
+        "alias_generator": lambda name: name.replace("_", "-"),
+    }
+
+    select: tuple[str, ...] = ()
+    """Rule and item names, or item numbers; empty means all."""
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Patterns as in .gitignore."""
+    fail_on: Severity = Severity.HIGH
+    fail_under: float | None = None
+    """The lowest score, 0 to 100, that still passes."""
+    min_confidence: Confidence = Confidence.MEDIUM
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Pattern as in .gitignore → rule and item names."""
+    auth_dependencies: tuple[str, ...] = ()
+    """Dotted names of further dependencies that authenticate."""
+
+
+KEYS = tuple(entry.name.replace("_", "-") for entry in fields(Settings))
+
+
+def discover(start: Path) -> Path | None:
+    """The nearest file with a config table, from `start` up to the root of its repository."""
+    for directory in _upwards(start.resolve()):
+        for name in OWN_FILES:
+            if (directory / name).is_file():
+                return directory / name
+        project = directory / "pyproject.toml"
+        if project.is_file() and _table(project) is not None:
+            return project
+    return None
+
+
+def load(file: Path) -> Settings:
+    """The settings of one config file; `ConfigError` names the file and the key."""
+    table = _table(file)
+    if table is None:
+        message = f"{file}: no [tool.{TABLE}] table; add one, or name another file with --config"
+        raise ConfigError(message)
+    return _checked(file, table)
+
+
+def _upwards(start: Path) -> Iterator[Path]:
+    """Directories to look in, closest first; without a repository only `start` itself."""
+    chain = [start, *start.parents]
+    roots = [place for place in chain if any((place / name).exists() for name in VCS)]
+    yield from chain[: chain.index(roots[0]) + 1] if roots else [start]
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    document = _toml(file)
+    if file.name in OWN_FILES:
+        return document
+    tool = document.get("tool")
+    table = tool.get(TABLE) if isinstance(tool, dict) else None
+    if table is None and file.name != "pyproject.toml" and tool is None:
+        return document
+    if table is not None and not isinstance(table, dict):
+        message = f"{file}: tool.{TABLE} must be a table"
+        raise ConfigError(message)
+    return table
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(SIZE_LIMIT + 1)
+        if len(content) > SIZE_LIMIT:
+            message = f"{file}: larger than {SIZE_LIMIT:,} bytes; this is no config file"
+            raise ConfigError(message)
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        message = f"{file}: cannot be read: {error.strerror}"
+        raise ConfigError(message) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{file}:{line}: not UTF-8, as TOML must be"
+        raise ConfigError(message) from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, place = " ".join(str(error).split()).partition(" (at ")
+        numbered = re.match(r"line (\d+)", place)
+        line = int(numbered[1]) if numbered else max(len(content.splitlines()), 1)
+        message = f"{file}:{line}: broken TOML: {what}"
+        raise ConfigError(message) from None
+    except RecursionError:
+        message = f"{file}: broken TOML: nested too deep"
+        raise ConfigError(message) from None
+
+
+def _checked(file: Path, table: dict[str, Any]) -> Settings:
+    unknown = sorted(set(table) - set(KEYS))
+    if unknown:
+        near = get_close_matches(unknown[0].replace("_", "-"), KEYS, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(KEYS)}"
+        message = f"{file}: unknown key `{unknown[0]}`; {hint}"
+        raise ConfigError(message)
+    if not table:
+        return Settings()
+
+    import json  # noqa: PLC0415  only when there is something to check
+
+    import pydantic  # noqa: PLC0415  the same: it costs more than the rest of a small scan
+
+    try:
+        return pydantic.TypeAdapter(Settings).validate_json(json.dumps(table, default=str))
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = f"{file}: `{key}`: {first['msg']}, not {first['input']!r}"
+        raise ConfigError(message) from None

@@ -1,0 +1,116 @@
+"""One rule against the evidence: what it looked at, what it found, or why nothing is known."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fastapi_audit.evidence import Project
+from fastapi_audit.model import Finding, Outcome, Result
+from fastapi_audit.rule import Check, Rule
+
+
+def judge(rule: Rule, project: Project) -> Result:
+    """The result of one rule; a crash of the rule is its result too, and the audit goes on."""
+    at_hand = [check for check in rule.checks if project.collected(check.evidence)]
+    if not at_hand:
+        kinds = ", ".join(rule.evidence)
+        return not_run(rule, f"no {kinds} evidence was gathered" if kinds else "the rule has no check")
+    versions = _Versions.of(rule, project)
+    if versions.outside:
+        return Result(rule.name, rule.item, rule.severity, Outcome.NOT_APPLICABLE, reason=versions.outside)
+    try:
+        examined = _examine(at_hand, project)
+    # One bad rule must not cost the user the other two hundred.
+    except Exception as error:  # noqa: BLE001
+        return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(error))
+    findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
+    return Result(rule.name, rule.item, rule.severity, examined.outcome, examined.subjects, findings)
+
+
+def not_run(rule: Rule, reason: str) -> Result:
+    """Nothing is known of this rule; never a pass."""
+    return Result(rule.name, rule.item, rule.severity, Outcome.NOT_RUN, reason=reason)
+
+
+@dataclass(slots=True)
+class _Examined:
+    subjects: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.findings:
+            return Outcome.FAIL
+        return Outcome.PASS if self.subjects else Outcome.NOT_APPLICABLE
+
+
+def _examine(checks: Sequence[Check], project: Project) -> _Examined:
+    by_check = [(check, project.subjects(check.subject, check.of)) for check in checks]
+    # By identity: two checks of one rule look at the same route, which is one subject.
+    distinct = {id(subject) for _, subjects in by_check for subject in subjects}
+    found = (finding for check, subjects in by_check for finding in _found(check, subjects, project))
+    return _Examined(len(distinct), list(_merged(found)))
+
+
+def _found(check: Check, subjects: Sequence[object], project: Project) -> Iterator[Finding]:
+    for subject in subjects:
+        for finding in check.run(subject, project) if check.wants_project else check.run(subject):
+            yield replace(finding, evidence=(check.evidence,))
+
+
+def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """One finding for each place, or operation where no place is known; the first one's words are kept."""
+    at: dict[object, Finding] = {}
+    for finding in findings:
+        key = finding.location or finding.operation or finding.message
+        known = at.setdefault(key, finding)
+        if known is not finding:
+            evidence = tuple(dict.fromkeys((*known.evidence, *finding.evidence)))
+            at[key] = replace(known, evidence=evidence, fix=known.fix or finding.fix)
+    yield from sorted(at.values(), key=lambda finding: finding.order)
+
+
+def _signed(rule: Rule, finding: Finding, note: str) -> Finding:
+    return replace(
+        finding,
+        message=finding.message + note,
+        rule=rule.name,
+        item=rule.item,
+        severity=finding.severity or rule.severity,
+        confidence=finding.confidence or rule.confidence,
+    )
+
+
+def _crash(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = frames[-1]
+    home = "/".join(place.filename.replace("\\", "/").split("/")[-3:])
+    what = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {what} ({home}:{place.lineno})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Versions:
+    """Whether the rule speaks of the versions that the project uses."""
+
+    outside: str = ""
+    """Why the rule does not apply."""
+    note: str = ""
+    """What a finding must say when the version is not known."""
+
+    @classmethod
+    def of(cls, rule: Rule, project: Project) -> "_Versions":
+        if rule.applies_to is None:
+            return cls()
+        # Few rules are limited to versions, and the import is not free.
+        from packaging.requirements import Requirement  # noqa: PLC0415
+        from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
+        wanted = Requirement(rule.applies_to)
+        try:
+            used = Version(project.versions[wanted.name])
+        except (KeyError, InvalidVersion):
+            return cls(note=f" (assuming {rule.applies_to}: the project pins no version)")
+        if wanted.specifier.contains(used, prereleases=True):
+            return cls()
+        return cls(outside=f"speaks of {rule.applies_to}; the project uses {wanted.name} {used}")

@@ -1,0 +1,171 @@
+"""The scorecard as SARIF 2.1.0, for code scanning; columns in UTF-16 code units, as every reader of it assumes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fastapi_audit import __version__
+from fastapi_audit.explain import markdown
+from fastapi_audit.lines import lines_of
+from fastapi_audit.model import Confidence, ExitCode, Finding, Location, Outcome, Severity, Status
+from fastapi_audit.reports import Look, Material, severity_of
+
+if TYPE_CHECKING:
+    from fastapi_audit.rule import Rule
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+LIMIT = 5_000
+"""Results; code scanning keeps no more of one run."""
+
+TEXT_LIMIT = 1_000
+"""Characters of a description; code scanning takes 1,024."""
+
+LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
+PROBLEMS = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "recommendation",
+}
+SECURITY = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
+"""Only for rules with a CWE: with it code scanning lists a rule under security."""
+PRECISION = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
+
+Object = dict[str, Any]
+
+
+def render(material: Material, _look: Look) -> str:
+    """The log: one run, the worst results first, suppressed ones left out."""
+    findings = sorted(material.open_findings, key=lambda f: (severity_of(f).rank, f.order))
+    names = sorted({finding.rule for finding in findings[:LIMIT]})
+    index = {name: position for position, name in enumerate(names)}
+    places = _Places(material)
+    run = {
+        "tool": {"driver": _driver([material.rules[name] for name in names if name in material.rules])},
+        "invocations": [_invocation(material, len(findings) - LIMIT)],
+        "automationDetails": {"id": "fastapi-audit/"},
+        "columnKind": "utf16CodeUnits",
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the audited project."}}},
+        "results": [_result(finding, index[finding.rule], places) for finding in findings[:LIMIT]],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _driver(rules: list[Rule]) -> Object:
+    return {
+        "name": "fastapi-audit",
+        "semanticVersion": __version__,
+        "rules": [_rule(rule) for rule in rules],
+    }
+
+
+def _rule(rule: Rule) -> Object:
+    tags = [f"external/cwe/{rule.cwe.lower()}", "security"] if rule.cwe else []
+    properties: Object = {
+        "tags": [rule.package.replace("_", "-"), *tags],
+        "precision": PRECISION[rule.confidence],
+        "problem.severity": PROBLEMS[rule.severity],
+    }
+    if rule.cwe:
+        properties["security-severity"] = SECURITY[rule.severity]
+    described: Object = {
+        "id": rule.name,
+        "name": rule.name.title().replace("-", ""),
+        "shortDescription": {"text": _sentence(rule.title)},
+        "fullDescription": {"text": _sentence(rule.rationale.partition("\n\n")[0] or rule.title)},
+        "help": {"text": rule.rationale or rule.title, "markdown": markdown(rule)},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": properties,
+    }
+    return described | ({"helpUri": rule.references[0]} if rule.references else {})
+
+
+def _sentence(text: str) -> str:
+    joined = " ".join(text.split())[:TEXT_LIMIT]
+    return joined if joined.endswith((".", "?", "!")) else f"{joined}."
+
+
+def _invocation(material: Material, left_out: int) -> Object:
+    crashes = [
+        {"level": "error", "message": {"text": f"The rule {result.rule} crashed: {result.reason}"}}
+        for result in material.scorecard.results
+        if result.outcome is Outcome.ERROR
+    ]
+    cut = [{"level": "warning", "message": {"text": f"{left_out} more results were left out."}}] if left_out > 0 else []
+    unread = [
+        {"level": "warning", "message": {"text": f"{entry.location or ''} {entry.message}".strip()}}
+        for entry in material.scorecard.unresolved
+        if entry.kind == "file"
+    ]
+    notes = [*crashes, *cut, *unread]
+    success: Object = {"executionSuccessful": not material.scorecard.incomplete}
+    if material.scorecard.incomplete:
+        success["exitCode"] = int(ExitCode.INCOMPLETE)
+    return success | ({"toolExecutionNotifications": notes} if notes else {})
+
+
+def _result(finding: Finding, index: int, places: _Places) -> Object:
+    severity = severity_of(finding)
+    confirmed = "Confirmed by the running application." if finding.status is Status.CONFIRMED else ""
+    result: Object = {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": LEVELS[severity],
+        "message": {"text": _plain(f"{_sentence(finding.message)} {confirmed}".strip())},
+        "locations": [places.physical(places.of(finding))],
+        "partialFingerprints": {"fastapiAudit/v1": finding.fingerprint},
+        "properties": {
+            "operation": finding.operation or "",
+            "confidence": finding.confidence or Confidence.HIGH,
+            "evidence": list(finding.evidence),
+            "points": round(finding.points, 4),
+        },
+    }
+    if finding.trace:
+        steps = [{"location": places.physical(step.location, step.message)} for step in finding.trace]
+        result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
+    return result
+
+
+def _plain(text: str) -> str:
+    # SARIF reads `[text](1)` in a message as a link; a message quotes code that may look like one.
+    return text.replace("](", "\\](")
+
+
+class _Places:
+    """Locations as SARIF writes them, each file split once."""
+
+    def __init__(self, material: Material) -> None:
+        self.text = material.text
+        self.files: dict[str, list[str]] = {}
+        routes = material.scorecard.routes
+        self.routes = {f"{method} {route.path}": route.location for route in routes for method in route.methods}
+
+    def of(self, finding: Finding) -> Location:
+        """Where it is shown: code scanning drops what has no place, so the handler or the project stands in."""
+        return finding.location or self.routes.get(finding.operation or "") or Location("pyproject.toml", 1)
+
+    def physical(self, place: Location, message: str = "") -> Object:
+        """A `location` object; the file by its path from the root of the project."""
+        artifact = {"uri": quote(place.path, errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
+        location: Object = {"physicalLocation": {"artifactLocation": artifact, "region": self._region(place)}}
+        return location | ({"message": {"text": _plain(message)}} if message else {})
+
+    def _region(self, place: Location) -> Object:
+        region = {"startLine": place.line, "startColumn": self._utf16(place.path, place.line, place.column)}
+        if place.end_line is not None:
+            region["endLine"] = place.end_line
+        if place.end_column is not None:
+            region["endColumn"] = self._utf16(place.path, place.end_line or place.line, place.end_column)
+        return region
+
+    def _utf16(self, path: str, line: int, column: int) -> int:
+        if path not in self.files:
+            self.files[path] = lines_of(self.text(path) or "")
+        lines = self.files[path]
+        before = lines[line - 1][: column - 1] if 0 < line <= len(lines) else ""
+        return column + sum(ord(character) > 0xFFFF for character in before)  # noqa: PLR2004  outside the first plane

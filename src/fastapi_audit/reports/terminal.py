@@ -1,0 +1,203 @@
+"""The report for people: findings first and the worst last, then the scorecard, then what to do next."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity
+from fastapi_audit.reports import Look, Material, severity_of
+from fastapi_audit.reports.cells import (
+    BLUE,
+    BOLD,
+    CYAN,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    columns,
+    cut,
+    padded,
+    painted,
+    visible,
+    wrapped,
+)
+from fastapi_audit.reports.excerpt import Excerpts
+from fastapi_audit.rule import Rule
+
+COLOURS = {Severity.CRITICAL: RED, Severity.HIGH: RED, Severity.MEDIUM: YELLOW, Severity.LOW: CYAN}
+
+BAR = 10
+"""Cells of an item's bar."""
+
+FIRST = 5
+"""How many rules "Fix first" names."""
+
+USE_INSTEAD = re.compile(r"^## Use instead\s*\n+(.+?)(?=\n\s*\n|\n#|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def render(material: Material, look: Look) -> str:
+    """Lines no wider than the terminal, apart from paths and single words that are."""
+    return "".join(f"{line}\n" for line in (*_findings(material, look), *_scorecard(material, look)))
+
+
+def _findings(material: Material, look: Look) -> Iterator[str]:
+    excerpts = Excerpts(material.text, look)
+    ordered = _ordered(list(material.open_findings))
+    for position, finding in enumerate(ordered):
+        following = ordered[position + 1].rule if position + 1 < len(ordered) else None
+        yield from _finding(finding, material, excerpts)
+        # Said once, under the last finding of the rule: repeated, it hides the findings.
+        if finding.rule != following:
+            yield from _help(material.rules.get(finding.rule), look)
+        yield ""
+
+
+def _ordered(findings: list[Finding]) -> list[Finding]:
+    """The worst last, where the eye is when the command ends; findings of one rule stand together."""
+    cost: Counter[str] = Counter()
+    for finding in findings:
+        cost[finding.rule] += round(finding.points * 1_000_000)
+    return sorted(findings, key=lambda f: (-severity_of(f).rank, cost[f.rule], f.rule, f.order))
+
+
+def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterator[str]:
+    look, colour = excerpts.look, COLOURS[severity_of(finding)]
+    yield from _heading(finding, material, look)
+    yield from wrapped(finding.message, look.width, "  ")
+    if finding.location:
+        yield from excerpts.at(finding.location, colour)
+    for step in finding.trace:
+        place = material.shown(f"{step.location.path}:{step.location.line}")
+        yield from wrapped(f"via {place}: {step.message}", look.width, "  ")
+    if finding.fix:
+        flag = "--fix" if finding.fix.safe else "--fix --unsafe-fixes"
+        yield from wrapped(f"fix: {finding.fix.title} (`{flag}`)", look.width, "  ")
+
+
+def _heading(finding: Finding, material: Material, look: Look) -> Iterator[str]:
+    """One line where it fits; what does not goes on below."""
+    severity = severity_of(finding)
+    place = material.shown(str(finding.location)) if finding.location else material.scorecard.root
+    words = [
+        (visible(place), (BOLD,)),
+        (finding.rule, (BOLD, COLOURS[severity])),
+        (severity, (COLOURS[severity],)),
+        (finding.status, (DIM,)),
+        (cut(visible(finding.operation or ""), look.width - 2), (CYAN,)),
+    ]
+    line, used = "", 0
+    for word, codes in words:
+        if not word:
+            continue
+        if line and used + 2 + columns(word) > look.width:
+            yield line
+            line, used = "  ", 0
+        gap = "  " if line.strip() else ""
+        line += gap + painted(word, look, *codes)
+        used += 2 + columns(word)
+    yield line
+
+
+def _help(rule: Rule | None, look: Look) -> Iterator[str]:
+    if rule is None:
+        return
+    remedy = USE_INSTEAD.search(rule.rationale)
+    text = remedy[1] if remedy else f"`fastapi-audit explain {rule.name}`"
+    first, *rest = wrapped(f"help: {text}", look.width, "  ")
+    yield first.replace("help:", painted("help:", look, BLUE), 1)
+    yield from rest
+
+
+def _scorecard(material: Material, look: Look) -> Iterator[str]:
+    scorecard = material.scorecard
+    yield _counts(scorecard)
+    yield ""
+    yield _score(scorecard, look)
+    for cap in scorecard.caps:
+        yield from wrapped(f"held at {cap.limit}: {cap.reason}", look.width, "  ")
+    yield from wrapped(_coverage(scorecard), look.width, "  ")
+    yield ""
+    yield from _items(material, look)
+    first = _fix_first(scorecard)
+    if first:
+        yield ""
+        yield from wrapped(f"Fix first: {first}", look.width, "")
+
+
+def _counts(scorecard: Scorecard) -> str:
+    shown = [finding for finding in scorecard.findings if finding.counts]
+    by_severity = Counter(severity_of(finding) for finding in shown)
+    parts = ", ".join(f"{by_severity[severity]} {severity}" for severity in Severity if by_severity[severity])
+    hidden = Counter(finding.suppressed.kind for finding in scorecard.findings if finding.suppressed)
+    aside = ", ".join(f"{count} by {kind}" for kind, count in sorted(hidden.items()))
+    total = f"{_number(len(shown), 'finding')} ({parts})" if shown else "No findings"
+    return f"{total} in {_number(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
+
+
+def _score(scorecard: Scorecard, look: Look) -> str:
+    if scorecard.score is None:
+        return painted("Production readiness   unknown: nothing was assessed", look, BOLD)
+    figure = f"{scorecard.score} / 100   {scorecard.grade}"
+    return f"{painted('Production readiness', look, BOLD)}   {painted(figure, look, BOLD, _colour(scorecard.score))}"
+
+
+def _coverage(scorecard: Scorecard) -> str:
+    collected = [g.kind for g in scorecard.evidence if g.status is Collection.COLLECTED]
+    crashed = sum(result.outcome is Outcome.ERROR for result in scorecard.results)
+    asleep = sum(result.outcome is Outcome.NOT_RUN for result in scorecard.results)
+    notes = [
+        f"from {' and '.join(collected) or 'no'} evidence",
+        f"{_number(crashed, 'rule')} crashed" if crashed else "",
+        f"{_number(asleep, 'rule')} not run" if asleep else "",
+        f"{_number(len(scorecard.unresolved), 'place')} not resolved" if scorecard.unresolved else "",
+    ]
+    return f"coverage {scorecard.coverage:.0%}: {', '.join(note for note in notes if note)}"
+
+
+def _items(material: Material, look: Look) -> Iterator[str]:
+    found = Counter(finding.item for finding in material.open_findings)
+    width = max(columns(item.title) for item in material.scorecard.items) if material.scorecard.items else 0
+    rest: Counter[Outcome] = Counter()
+    for item in material.scorecard.items:
+        if found[item.number]:
+            yield _item(item, found[item.number], min(width, look.width - BAR - 25), look)
+        else:
+            rest[item.outcome] += 1
+    words = {
+        Outcome.PASS: "without findings",
+        Outcome.NOT_APPLICABLE: "not applicable",
+        Outcome.NOT_RUN: "not run",
+        Outcome.ERROR: "not known, because a rule crashed",
+    }
+    parts = [f"{rest[outcome]} {text}" for outcome, text in words.items() if rest[outcome]]
+    if parts:
+        yield from wrapped(f"{sum(rest.values())} more items: {', '.join(parts)}", look.width, "      ")
+
+
+def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:
+    score = item.score or 0.0
+    full, empty = ("█", "░") if look.unicode else ("#", "-")
+    filled = round(score / 100 * BAR)
+    bar = painted(full * filled + empty * (BAR - filled), look, _colour(score))
+    title = padded(cut(item.title, width), width)
+    return f"  {item.number:>2}  {title}  {bar} {score:>4.0f}  {_number(findings, 'finding')}"
+
+
+def _fix_first(scorecard: Scorecard) -> str:
+    points: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    for finding in scorecard.findings:
+        if finding.counts and finding.points > 0:
+            points[finding.rule] += round(finding.points * 1_000_000)
+            places[finding.rule] += 1
+    best = sorted(points, key=lambda rule: (-points[rule], rule))[:FIRST]
+    return " · ".join(f"+{points[rule] / 1_000_000:.2g} {rule} ({_number(places[rule], 'place')})" for rule in best)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _colour(score: float) -> str:
+    # Lighthouse's bands.
+    return GREEN if score >= 90 else YELLOW if score >= 50 else RED  # noqa: PLR2004
