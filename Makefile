@@ -1,0 +1,65 @@
+# What people and CI call. `make audit` and `make test` need nothing but Python 3.11 or newer, make and pip.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The tests that wait for servers leave a core idle, so there are as many workers as cores, and never one alone.
+WORKERS ?= auto
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# `python3` may be an old one, with a newer one beside it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: help audit test check style types layers fix docs golden clean
+
+help: ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+audit: $(VENV)/.installed ## Audit the sample app that does everything wrong; JSON in audit-report/
+	@mkdir -p audit-report
+# Exit code 1 says "findings", which is what this app is for; 2 and 3 are failures of the audit itself.
+	$(BIN)/fastapi-audit scan sample_apps/prototype --report json=audit-report/scorecard.json || [ $$? -eq 1 ]
+
+test: $(VENV)/.installed-dev ## Every test; those that need a server are skipped where there is none, unless CI=true
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+check: style types layers test ## What CI runs
+
+style: $(VENV)/.installed-dev ## Format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev ## mypy --strict
+	$(BIN)/python -m mypy
+
+layers: $(VENV)/.installed-dev ## Who may import whom
+	$(BIN)/lint-imports --no-logo
+
+fix: $(VENV)/.installed-dev ## Format, and apply what ruff can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## Write checks/ and the README's generated blocks from the rules
+	$(BIN)/python tests/pages.py
+
+golden: $(VENV)/.installed-dev ## Write reports/ from the sample apps; review the diff
+	$(BIN)/python tests/golden.py
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) audit-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "fastapi-audit needs Python 3.11 or newer; none is on the PATH" >&2; exit 1; }
+# Debian's Python comes without ensurepip; its pip can still install into another environment.
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+# Dependency groups need a pip of 2025.
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	$(PIP) install --quiet --editable . --group dev
+	@touch $@ $(VENV)/.installed
