@@ -1,0 +1,186 @@
+"""What every rule must show with its own examples; one function for each promise, called for every rule there is."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+import pytest
+
+from fastapi_audit.evidence import Gathering, Project, gather
+from fastapi_audit.fixing import Scanned, settle
+from fastapi_audit.judging import judge
+from fastapi_audit.model import Finding, Outcome
+from fastapi_audit.rule import MARK, Bad, Example, Good, Proof, Rule
+from served import serve, write
+
+LONGEST_TITLE = 72
+FEWEST_WORDS = 10
+
+_EXAMPLES = TemporaryDirectory(prefix="fastapi-audit-examples-")
+"""Examples stay on disk as long as the tests run: a project may read its files late."""
+
+Files = tuple[tuple[str, str], ...]
+Place = tuple[str, int]
+
+
+def assert_reported_on_the_marked_lines(rule: Rule, bad: Bad) -> None:
+    expected = set(_marked(bad.files))
+    result = judge(rule, gathered(bad))
+
+    assert expected, f"a bad example says `{MARK}` on the lines that are reported"
+    assert result.outcome is Outcome.FAIL, f"{result.outcome}: {result.reason or 'nothing was reported'}"
+    reported = {_place(finding): finding.message for finding in result.findings}
+    assert reported.keys() == expected, f"reported {reported}, marked {sorted(expected)}"
+    for message in reported.values():
+        assert message.strip(), "a finding says what is wrong"
+        assert "\n" not in message, f"a message is one line: {message!r}"
+
+
+def assert_silent(rule: Rule, good: Good) -> None:
+    result = judge(rule, gathered(good))
+
+    assert not list(_marked(good.files)), f"a good example has no `{MARK}`"
+    # Silence counts only when the rule has looked.
+    assert result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE), f"{result.outcome}: {result.reason}" + "".join(
+        f"\n{finding.location}: {finding.message}" for finding in result.findings
+    )
+
+
+def assert_fix_is_shown_and_settles(rule: Rule, bad: Bad) -> None:
+    if bad.fixed is None:
+        fixes = [finding.fix.title for finding in judge(rule, gathered(bad)).findings if finding.fix]
+        assert not fixes, f"a rule that fixes shows the result in `fixed`: {fixes}"
+        return
+    folder = Path(mkdtemp(dir=_EXAMPLES.name))
+    write(bad.files, folder)
+
+    repair = settle(folder, lambda: _scan(rule, folder), unsafe=True)
+
+    assert repair.applied, "`fixed` is given, yet no finding has a fix"
+    assert not repair.refused, "\n".join(repair.refused)
+    # A file that the fix leaves alone need not be repeated in `fixed`.
+    expected = {**bad.files, **bad.fixed_files}
+    assert _read(folder, expected) == {path: without_marks(text) for path, text in expected.items()}
+    left = _scan(rule, folder).findings
+    assert not left, f"still reported after the fix: {[str(f.location) for f in left]}"
+
+
+def assert_says_nothing_without_evidence(rule: Rule) -> None:
+    assert judge(rule, Project(root=Path(_EXAMPLES.name), name="nothing")).outcome is Outcome.NOT_RUN
+
+
+def assert_documented(rule: Rule) -> None:
+    assert rule.title, "the docstring begins with a title"
+    assert len(rule.title) <= LONGEST_TITLE, f"the title has {len(rule.title)} characters, {LONGEST_TITLE} fit"
+    assert not rule.title.endswith("."), "a title has no full stop"
+    assert rule.rationale, "the docstring says below the title why it matters"
+    for reference in rule.references:
+        assert reference.startswith("https://"), f"a reference is an https address: {reference}"
+    assert rule.cwe is None or re.fullmatch(r"CWE-\d+", rule.cwe), f"a cwe reads `CWE-209`: {rule.cwe}"
+    assert rule.checks, "a rule has a check"
+
+
+def assert_examples_are_sound(rule: Rule) -> None:
+    assert rule.bad, "a rule has a bad example"
+    assert rule.good, "a rule has a good example, the near miss"
+    bare = [_key({path: without_marks(text) for path, text in example.files.items()}) for example in rule.examples]
+    assert len(set(bare)) == len(bare), "two examples are the same"
+    for example in rule.examples:
+        fixed = example.fixed_files if isinstance(example, Bad) else {}
+        for path, text in [*example.files.items(), *fixed.items()]:
+            _assert_marks_stand_alone_or_last(path, text)
+            if path.endswith(".py"):
+                compile(text, path, "exec", dont_inherit=True)
+
+
+def assert_proven_or_says_why_not(rule: Rule) -> None:
+    if rule.proofs:
+        assert rule.unproven is None, "a rule with a proof does not say why it has none"
+        return
+    words = (rule.unproven or "").split()
+    assert len(words) >= FEWEST_WORDS, (
+        f"without a proof, `unproven` says in {FEWEST_WORDS} words or more why there can be none here"
+    )
+
+
+def assert_proof_holds(rule: Rule, proof: Proof, folder: Path) -> None:
+    """Runs the first bad example for real; what it needs and is not there skips the proof, but never in CI."""
+    for name in proof.needs:
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            missing = f"the proof of {rule.name} needs {name}: install it"
+            assert os.environ.get("CI") != "true", missing
+            pytest.skip(missing)
+    with serve(rule.bad[0], folder, proof.options) as example:
+        proof.run(example)
+
+
+def crashes(rules: Iterable[Rule], projects: Mapping[str, Project]) -> Iterator[str]:
+    """One line for each rule that crashes on a project."""
+    for rule in rules:
+        for name, project in projects.items():
+            result = judge(rule, project)
+            if result.outcome is Outcome.ERROR:
+                yield f"{rule.name} crashes on {name}: {result.reason}"
+
+
+def examples(rules: Iterable[Rule]) -> dict[str, Project]:
+    """Every example of every rule, gathered."""
+    return {
+        f"{rule.name}-{number}": gathered(example) for rule in rules for number, example in enumerate(rule.examples)
+    }
+
+
+def gathered(example: Example) -> Project:
+    """The evidence of an example; the same files are read once."""
+    return _gathered(_key(example.files))
+
+
+@cache
+def _gathered(files: Files) -> Project:
+    folder = Path(mkdtemp(dir=_EXAMPLES.name))
+    write(dict(files), folder)
+    return gather(Gathering(root=folder, use_cache=False))
+
+
+def _scan(rule: Rule, folder: Path) -> Scanned:
+    project = gather(Gathering(root=folder, use_cache=False))
+    return Scanned(judge(rule, project).findings, project.text)
+
+
+def _key(files: Mapping[str, str]) -> Files:
+    return tuple(sorted(files.items()))
+
+
+def _place(finding: Finding) -> Place:
+    return (finding.location.path, finding.location.line) if finding.location else ("", 0)
+
+
+def _marked(files: Mapping[str, str]) -> Iterator[Place]:
+    for path, text in files.items():
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip() == MARK:
+                yield path, number + 1
+            elif line.endswith(MARK):
+                yield path, number
+
+
+def without_marks(text: str) -> str:
+    """The text as an author would have written it."""
+    lines = [line for line in text.split("\n") if line.strip() != MARK]
+    return "\n".join(re.sub(rf"[ \t]*{re.escape(MARK)}$", "", line) for line in lines)
+
+
+def _assert_marks_stand_alone_or_last(path: str, text: str) -> None:
+    for line in text.split("\n"):
+        assert MARK not in line.rstrip().removesuffix(MARK), f"{path}: `{MARK}` stands at the end of a line: {line!r}"
+        assert line == line.rstrip() or MARK not in line, f"{path}: space after `{MARK}`: {line!r}"
+
+
+def _read(folder: Path, paths: Iterable[str]) -> dict[str, str]:
+    return {path: without_marks((folder / path).read_text(encoding="utf-8")) for path in paths}

@@ -1,0 +1,76 @@
+"""Every rule proves itself with its own examples; `pytest -k blocking-call` is the loop of a rule's author."""
+
+from pathlib import Path
+
+import pytest
+
+import rule_contract as contract
+from fastapi_audit.checks import load
+from fastapi_audit.evidence import Gathering, gather
+from fastapi_audit.rule import Bad, Good, Proof, Rule
+
+RULES = load()
+SAMPLE_APPS = Path(__file__).parent.parent / "sample_apps"
+
+
+BAD_EXAMPLES = [
+    pytest.param(rule, example, id=f"{rule.name}-{number}") for rule in RULES for number, example in enumerate(rule.bad)
+]
+GOOD_EXAMPLES = [
+    pytest.param(rule, example, id=f"{rule.name}-{number}")
+    for rule in RULES
+    for number, example in enumerate(rule.good)
+]
+PROOFS = [pytest.param(rule, proof, id=f"{rule.name}-{proof.run.__name__}") for rule in RULES for proof in rule.proofs]
+
+
+@pytest.mark.parametrize(("rule", "bad"), BAD_EXAMPLES)
+def test_bad_example_is_reported_on_the_marked_lines(rule: Rule, bad: Bad) -> None:
+    contract.assert_reported_on_the_marked_lines(rule, bad)
+
+
+@pytest.mark.parametrize(("rule", "good"), GOOD_EXAMPLES)
+def test_good_example_is_silent(rule: Rule, good: Good) -> None:
+    contract.assert_silent(rule, good)
+
+
+@pytest.mark.parametrize(("rule", "bad"), BAD_EXAMPLES)
+def test_fix_is_shown_and_settles(rule: Rule, bad: Bad) -> None:
+    contract.assert_fix_is_shown_and_settles(rule, bad)
+
+
+@pytest.mark.parametrize(("rule", "proof"), PROOFS)
+def test_proof_holds(rule: Rule, proof: Proof, tmp_path: Path) -> None:
+    contract.assert_proof_holds(rule, proof, tmp_path)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+class TestRule:
+    def test_is_documented(self, rule: Rule) -> None:
+        contract.assert_documented(rule)
+
+    def test_has_sound_examples(self, rule: Rule) -> None:
+        contract.assert_examples_are_sound(rule)
+
+    def test_is_proven_or_says_why_not(self, rule: Rule) -> None:
+        contract.assert_proven_or_says_why_not(rule)
+
+    def test_says_nothing_without_evidence(self, rule: Rule) -> None:
+        contract.assert_says_nothing_without_evidence(rule)
+
+
+def test_no_rule_crashes_on_the_examples_of_the_others() -> None:
+    assert list(contract.crashes(RULES, contract.examples(RULES))) == []
+
+
+@pytest.mark.parametrize("app", sorted(SAMPLE_APPS.glob("*/")), ids=lambda app: app.name)
+def test_no_rule_crashes_on_a_sample_app(app: Path) -> None:
+    project = gather(Gathering(root=app, use_cache=False))
+
+    assert list(contract.crashes(RULES, {app.name: project})) == []
+
+
+def test_names_of_rules_are_unique() -> None:
+    names = [rule.name for rule in RULES]
+
+    assert len(set(names)) == len(names)
