@@ -1,0 +1,14 @@
+"""What all tests share: real servers on demand, and property tests that say the same on every machine."""
+
+import os
+
+from hypothesis import settings
+
+from services import postgres, redis_server
+
+__all__ = ["postgres", "redis_server"]
+
+# A deadline measures the machine, not the code.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
