@@ -5,9 +5,28 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from typing import Protocol
 
-from fastapi_audit.evidence import Comment
 from fastapi_audit.model import Confidence, Finding, Location, Outcome, Result, Suppression, Unresolved
+
+
+class Comment(Protocol):
+    """An ignore comment as `evidence.Comment` has it; this module and the evidence do not know each other."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def rules(self) -> tuple[str, ...]: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def whole_file(self) -> bool: ...
+    @property
+    def alone(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,67 @@
 """The command line: flags to settings, settings to an audit, the audit to a report and an exit code."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fastapi_audit import __version__
+from fastapi_audit.cli.explain import explain
+from fastapi_audit.cli.routes import routes
+from fastapi_audit.cli.rules import rules
+from fastapi_audit.cli.scan import scan
+from fastapi_audit.cli.streams import warn
+from fastapi_audit.errors import AuditError
+from fastapi_audit.model import ExitCode
+
+# Without markup typer leaves rich alone, which costs more to import than a small scan takes.
+application = typer.Typer(
+    name="fastapi-audit",
+    help="Tells a team what will break in their FastAPI service in production, and proves it.",
+    epilog="Exit codes: 0 clean · 1 findings at or above the threshold · 2 usage or config error · 3 audit incomplete.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (scan, routes, explain, rules):
+    application.command()(command)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag
+    if wanted:
+        sys.stdout.write(f"fastapi-audit {__version__}\n")
+        raise typer.Exit
+
+
+@application.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Flags of the command itself."""
+
+
+def main() -> None:
+    """Runs the command and ends the process; every failure is one clear line and a documented code."""
+    try:
+        application(prog_name="fastapi-audit")
+    except AuditError as error:
+        _end(f"error: {error}", error.exit_code)
+    # Python ends an unexpected exception with code 1, which would read as "findings".
+    except Exception as error:  # noqa: BLE001
+        _end(_internal(error), ExitCode.INCOMPLETE)
+
+
+def _internal(error: Exception) -> str:
+    import traceback  # noqa: PLC0415  only for a bug
+
+    frames = "".join(traceback.format_exception(error))
+    return f"{frames}error: this is a bug in fastapi-audit {__version__}; please report it with the lines above"
+
+
+def _end(message: str, code: int) -> None:
+    warn(message)
+    sys.exit(int(code))

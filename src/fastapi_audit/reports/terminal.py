@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from math import floor
 
 from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity
 from fastapi_audit.reports import Look, Material, severity_of
@@ -23,6 +24,7 @@ from fastapi_audit.reports.cells import (
 )
 from fastapi_audit.reports.excerpt import Excerpts
 from fastapi_audit.rule import Rule
+from fastapi_audit.scoring import gains
 
 COLOURS = {Severity.CRITICAL: RED, Severity.HIGH: RED, Severity.MEDIUM: YELLOW, Severity.LOW: CYAN}
 
@@ -114,7 +116,8 @@ def _scorecard(material: Material, look: Look) -> Iterator[str]:
     yield ""
     yield _score(scorecard, look)
     for cap in scorecard.caps:
-        yield from wrapped(f"held at {cap.limit}: {cap.reason}", look.width, "  ")
+        without = floor(scorecard.raw or 0.0)
+        yield from wrapped(f"held at {cap.limit} by {cap.reason}, {without} without it", look.width, "  ")
     yield from wrapped(_coverage(scorecard), look.width, "  ")
     yield ""
     yield from _items(material, look)
@@ -184,14 +187,16 @@ def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:
 
 
 def _fix_first(scorecard: Scorecard) -> str:
-    points: Counter[str] = Counter()
-    places: Counter[str] = Counter()
-    for finding in scorecard.findings:
-        if finding.counts and finding.points > 0:
-            points[finding.rule] += round(finding.points * 1_000_000)
-            places[finding.rule] += 1
-    best = sorted(points, key=lambda rule: (-points[rule], rule))[:FIRST]
-    return " · ".join(f"+{points[rule] / 1_000_000:.2g} {rule} ({_number(places[rule], 'place')})" for rule in best)
+    """What repairing a rule's findings brings; under a cap the score itself moves only with the last of them."""
+    best = gains(scorecard.results)[:FIRST]
+    return " · ".join(
+        f"+{_points(gain.raw - (scorecard.raw or 0.0))} {gain.rule} ({_number(gain.findings, 'place')})"
+        for gain in best
+    )
+
+
+def _points(value: float) -> str:
+    return f"{value:.0f}" if value >= 1 else f"{value:.1f}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -1,0 +1,31 @@
+"""`fastapi-audit explain RULE`: what a rule claims, why, and how to put it right."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fastapi_audit.checks import load, named
+from fastapi_audit.cli.settings import one_of
+from fastapi_audit.cli.streams import look, say, say_document
+from fastapi_audit.explain import markdown
+
+
+def explain(
+    rule: Annotated[str, typer.Argument(help="Name of the rule, as a finding shows it.")],
+    output_format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
+) -> None:
+    """Print the documentation of a rule."""
+    one_of("output format", output_format, ("text", "markdown", "json"))
+    found = named(load(), rule)
+    if output_format == "json":
+        from fastapi_audit.reports.json import printed, rule_document  # noqa: PLC0415  only this format needs it
+
+        say_document(printed(rule_document(found) | {"markdown": markdown(found)}))
+    elif output_format == "text" and sys.stdout.isatty() and look(sys.stdout).colour:
+        from rich.console import Console  # noqa: PLC0415  only for a person at a terminal
+        from rich.markdown import Markdown  # noqa: PLC0415  the same
+
+        Console(width=look(sys.stdout).width).print(Markdown(markdown(found)))
+    else:
+        say(markdown(found))

@@ -1,0 +1,72 @@
+"""What the flags say, over what the config file says, over the defaults."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from fastapi_audit.config import Settings, discover, load
+from fastapi_audit.errors import TargetError, UsageError
+
+FOLDER = "Folder of the project; a file stands for its folder."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The directory to audit, and how the user called it."""
+
+    root: Path
+    shown: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Target":
+        """The path itself, or the folder of a file; `TargetError` when it cannot be audited."""
+        from fastapi_audit.cli.streams import warn  # noqa: PLC0415  only a file has something to say
+
+        try:
+            if path.is_file():
+                warn(
+                    f"note: {path} is a file; auditing its folder {path.parent}, as a route is judged with its project"
+                )
+                path = path.parent
+            next(path.iterdir(), None)
+            return cls(path.resolve(), path.as_posix())
+        except FileNotFoundError:
+            message = f"no such path: {path}"
+        except (OSError, RuntimeError, ValueError) as error:
+            message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise TargetError(message)
+
+
+def settings(target: Target, config: Path | None, flags: Mapping[str, Any], *, isolated: bool = False) -> Settings:
+    """The settings of a run; flags that were not given are `None` or empty."""
+    if isolated and config:
+        message = "--isolated and --config contradict each other; drop one"
+        raise UsageError(message)
+    file = None if isolated else config or discover(target.root)
+    base = load(file) if file else Settings()
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    # What is left out adds up: a flag that forgot the config's folders would audit vendored code.
+    for name in ("ignore", "exclude"):
+        given[name] = (*getattr(base, name), *given.get(name, ()))
+    merged = replace(base, **given)
+    if merged.fail_under is not None and not 0 <= merged.fail_under <= 100:  # noqa: PLR2004  a score is 0 to 100
+        message = f"--fail-under takes a score from 0 to 100, not {merged.fail_under:g}"
+        raise UsageError(message)
+    return merged
+
+
+def listed(values: Iterable[str] | None) -> tuple[str, ...]:
+    """Repeated flags and comma-separated names alike."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def one_of(kind: str, name: str, known: Sequence[str]) -> str:
+    """The name, if it is known; `UsageError` suggests the nearest."""
+    if name in known:
+        return name
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    message = f"no {kind} named `{name}`; {hint}known: {', '.join(known)}"
+    raise UsageError(message)

@@ -1,0 +1,121 @@
+"""A project, a rule and a scorecard small enough to read beside the test that uses them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi_audit.evidence import Project
+from fastapi_audit.model import (
+    Collection,
+    Confidence,
+    EvidenceKind,
+    Finding,
+    Gathered,
+    ItemScore,
+    Location,
+    Outcome,
+    Result,
+    RouteRow,
+    Scorecard,
+    Severity,
+)
+from fastapi_audit.reports import Material
+from fastapi_audit.rule import Bad, Good, Rule
+
+COLLECTED = (Gathered(EvidenceKind.SOURCE, Collection.COLLECTED, counts=(("files", 1),)),)
+
+DOCUMENTATION = """Socket accepts anyone
+
+Whoever connects is served.
+
+## Use instead
+Check the token before `accept()`.
+
+## Sources
+RFC 6455.
+"""
+
+
+@dataclass(slots=True)
+class SmallProject(Project):
+    """A project known from texts alone; its only subject is itself."""
+
+    files_by_path: Mapping[str, str] = field(default_factory=dict)
+
+    def subjects(self, kind: type, of: tuple[str, ...] = ()) -> Sequence[object]:
+        return [self] if kind is Project and not of else []
+
+    def text(self, path: str) -> str | None:
+        return self.files_by_path.get(path)
+
+
+def project(files: Mapping[str, str] | None = None, **known: object) -> SmallProject:
+    small = SmallProject(Path(), "small", gathered=COLLECTED, files_by_path=files or {})
+    for name, value in known.items():
+        setattr(small, name, value)
+    return small
+
+
+def rule(
+    detector: Callable[[Project], Iterator[Finding]] | None = None,
+    *,
+    name: str = "open-socket",
+    severity: Severity = Severity.HIGH,
+    applies_to: str | None = None,
+    cwe: str | None = None,
+) -> Rule:
+    made = Rule(
+        f"fastapi_audit.checks.websockets.{name.replace('-', '_')}",
+        DOCUMENTATION,
+        severity=severity,
+        references=["https://www.rfc-editor.org/rfc/rfc6455"],
+        examples=[Bad("accept()  # finding\n"), Good("check()\n")],
+        applies_to=applies_to,
+        cwe=cwe,
+    )
+    if detector:
+        made.check(detector)
+    return made
+
+
+def finding(message: str = "`accept` serves anyone", **known: object) -> Finding:
+    values: dict[str, object] = {
+        "location": Location("app/main.py", 2, 5, 2, 13),
+        "rule": "open-socket",
+        "item": 7,
+        "severity": Severity.HIGH,
+        "confidence": Confidence.HIGH,
+        "evidence": (EvidenceKind.SOURCE,),
+        "fingerprint": "0" * 32,
+    }
+    return Finding(message, **(values | known))  # type: ignore[arg-type]  # the tests name the fields
+
+
+def result(*findings: Finding, name: str = "open-socket", **known: object) -> Result:
+    values: dict[str, object] = {
+        "rule": name,
+        "item": 7,
+        "severity": Severity.HIGH,
+        "outcome": Outcome.FAIL if findings else Outcome.PASS,
+        "subjects": 1,
+        "findings": findings,
+    }
+    return Result(**(values | known))  # type: ignore[arg-type]  # the tests name the fields
+
+
+def material(*findings: Finding, text: str = "async def socket(ws):\n    accept()\n", **known: object) -> Material:
+    values: dict[str, object] = {
+        "project": "small",
+        "root": ".",
+        "versions": (("fastapi", "0.165.0"),),
+        "evidence": COLLECTED,
+        "results": (result(*findings),),
+        "items": (ItemScore(7, "websockets", "WebSockets", 5.0, 42.0 if findings else 100.0, Outcome.FAIL),),
+        "score": 64,
+        "raw": 71.5,
+        "grade": "D",
+        "coverage": 0.76,
+        "routes": (RouteRow(("GET",), "/users", "app.main.users", Location("app/main.py", 1), is_async=True),),
+    }
+    card = Scorecard(**(values | known))  # type: ignore[arg-type]  # the tests name the fields
+    return Material(card, {"open-socket": rule()}, {"app/main.py": text}.get)
