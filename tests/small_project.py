@@ -57,7 +57,7 @@ def project(files: Mapping[str, str] | None = None, **known: object) -> SmallPro
 
 
 def rule(
-    detector: Callable[[Project], Iterator[Finding]] | None = None,
+    detector: Callable[..., Iterator[Finding]] | None = None,
     *,
     name: str = "open-socket",
     severity: Severity = Severity.HIGH,

@@ -15,7 +15,7 @@ def comment(line: int, *rules: str, alone: bool = False, whole_file: bool = Fals
 
 
 def hidden(comments: Sequence[Comment], policy: Policy | None = None, **known: object) -> Suppression | None:
-    (judged,), _ = suppress([result(finding(**known))], comments, policy or Policy())
+    (judged,), _ = suppress([result(finding("`accept` serves anyone", **known))], comments, policy or Policy())
     return judged.findings[0].suppressed
 
 
