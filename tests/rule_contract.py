@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 import pytest
 
 from fastapi_audit.evidence import Gathering, Project, gather
-from fastapi_audit.fixing import Scanned, settle
+from fastapi_audit.fixing import Change, Scanned, settle
 from fastapi_audit.judging import judge
 from fastapi_audit.model import Finding, Outcome
 from fastapi_audit.rule import MARK, Bad, Example, Good, Proof, Rule
@@ -63,8 +63,9 @@ def assert_fix_is_shown_and_settles(rule: Rule, bad: Bad) -> None:
     assert repair.applied, "`fixed` is given, yet no finding has a fix"
     assert not repair.refused, "\n".join(repair.refused)
     # A file that the fix leaves alone need not be repeated in `fixed`.
-    expected = {**bad.files, **bad.fixed_files}
-    assert _read(folder, expected) == {path: without_marks(text) for path, text in expected.items()}
+    expected = {path: without_marks(text) for path, text in {**bad.files, **bad.fixed_files}.items()}
+    differing = [Change(path, expected[path], text).diff for path, text in _read(folder, expected).items()]
+    assert not any(differing), "the fix leads to other code than `fixed`:\n" + "".join(differing)
     left = _scan(rule, folder).findings
     assert not left, f"still reported after the fix: {[str(f.location) for f in left]}"
 

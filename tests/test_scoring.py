@@ -23,9 +23,6 @@ from fastapi_audit.model import (
 )
 from fastapi_audit.scoring import CONSTANTS, Score, gains, grade, score
 
-settings.register_profile("unhurried", deadline=None)  # other work on the machine is no defect of the score
-settings.load_profile("unhurried")
-
 NEARLY = 1e-9
 FEW = tuple(item for item in ITEMS if item.number in (1, 3, 6, 9, 16))
 """One item of every weight and two of the heaviest: enough to see every interplay."""
