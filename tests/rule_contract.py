@@ -108,8 +108,8 @@ def assert_proven_or_says_why_not(rule: Rule) -> None:
     )
 
 
-def assert_proof_holds(rule: Rule, proof: Proof, folder: Path) -> None:
-    """Runs the first bad example for real; what it needs and is not there skips the proof, but never in CI."""
+def assert_needs_are_met(rule: Rule, proof: Proof) -> None:
+    """What a proof needs and is not installed skips it, but never in CI."""
     for name in proof.needs:
         try:
             distribution(name)
@@ -117,8 +117,26 @@ def assert_proof_holds(rule: Rule, proof: Proof, folder: Path) -> None:
             missing = f"the proof of {rule.name} needs {name}: install it"
             assert os.environ.get("CI") != "true", missing
             pytest.skip(missing)
+
+
+def assert_proof_holds(rule: Rule, proof: Proof, folder: Path) -> None:
+    """Runs the first bad example for real."""
+    assert_needs_are_met(rule, proof)
     with serve(rule.bad[0], folder, proof.options) as example:
         proof.run(example)
+
+
+def assert_proof_fails_after_the_fix(rule: Rule, proof: Proof, folder: Path) -> None:
+    """What also holds for the repaired example is no proof of the defect."""
+    first = rule.bad[0]
+    assert_needs_are_met(rule, proof)
+    with serve(Bad({**first.files, **first.fixed_files}), folder, proof.options) as example:
+        try:
+            proof.run(example)
+        # Whatever the proof meets there: only that it does not go through counts.
+        except Exception:  # noqa: BLE001
+            return
+    pytest.fail(f"{proof.run.__name__} holds for the fixed example too, so it does not prove the defect")
 
 
 def crashes(rules: Iterable[Rule], projects: Mapping[str, Project]) -> Iterator[str]:

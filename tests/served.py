@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -101,6 +102,13 @@ class ServedExample:
     @property
     def log(self) -> str:
         return self.server.log
+
+    @property
+    def peak_memory(self) -> int:
+        self._require_started()
+        status = Path(f"/proc/{self.server.process.pid}/status").read_text(encoding="utf-8")
+        [kilobytes] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return int(kilobytes) * 1024
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.request("GET", path, **options)

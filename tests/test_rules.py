@@ -23,6 +23,13 @@ GOOD_EXAMPLES = [
 ]
 PROOFS = [pytest.param(rule, proof, id=f"{rule.name}-{proof.run.__name__}") for rule in RULES for proof in rule.proofs]
 
+PROOFS_OF_FIXABLE = [
+    pytest.param(rule, proof, id=f"{rule.name}-{proof.run.__name__}")
+    for rule in RULES
+    for proof in rule.proofs
+    if rule.bad[0].fixed is not None
+]
+
 
 @pytest.mark.parametrize(("rule", "bad"), BAD_EXAMPLES)
 def test_bad_example_is_reported_on_the_marked_lines(rule: Rule, bad: Bad) -> None:
@@ -42,6 +49,11 @@ def test_fix_is_shown_and_settles(rule: Rule, bad: Bad) -> None:
 @pytest.mark.parametrize(("rule", "proof"), PROOFS)
 def test_proof_holds(rule: Rule, proof: Proof, tmp_path: Path) -> None:
     contract.assert_proof_holds(rule, proof, tmp_path)
+
+
+@pytest.mark.parametrize(("rule", "proof"), PROOFS_OF_FIXABLE)
+def test_proof_fails_after_the_fix(rule: Rule, proof: Proof, tmp_path: Path) -> None:
+    contract.assert_proof_fails_after_the_fix(rule, proof, tmp_path)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -32,6 +32,10 @@ EXAMPLE = Bad("""
         print("echoing", body)
         return body
 
+    @app.get("/heavy")
+    async def heavy():
+        return len(bytearray(50_000_000))
+
     @app.get("/slow")
     async def slow():
         time.sleep(0.4)
@@ -158,6 +162,13 @@ def test_a_silent_websocket_is_a_timeout_error(served: ServedExample) -> None:
 def test_a_refused_handshake_is_an_oserror(served: ServedExample) -> None:
     with pytest.raises(OSError, match="403"):
         served.websocket("/nowhere")
+
+
+def test_the_memory_of_the_server_is_known(served: ServedExample) -> None:
+    before = served.peak_memory
+
+    assert served.get("/heavy").json() == 50_000_000
+    assert served.peak_memory - before > 30_000_000
 
 
 def test_code_runs_beside_the_example_without_starting_it(tmp_path: Path) -> None:

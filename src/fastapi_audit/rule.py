@@ -134,6 +134,10 @@ class Served(Protocol):
     def log(self) -> str:
         """Everything that the server has printed so far."""
 
+    @property
+    def peak_memory(self) -> int:
+        """Bytes that the server process has held at most so far."""
+
     def get(self, path: str, **options: object) -> Reply:
         """One GET; options are httpx's: `headers`, `params`, `timeout`."""
 
