@@ -19,7 +19,7 @@ FORMATS = ("text", "json", "markdown")
 HEADER = ("METHOD", "PATH", "RUNS IN", "AUTH", "DEPENDENCIES", "HANDLER")
 
 
-def routes(  # noqa: PLR0913  one parameter is one flag
+def routes(
     path: Annotated[Path, typer.Argument(help=FOLDER)] = Path(),
     *,
     output_format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",

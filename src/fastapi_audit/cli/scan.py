@@ -24,7 +24,7 @@ WARNINGS = 20
 """Lines on stderr about single files or comments."""
 
 
-def scan(  # noqa: PLR0913  one parameter is one flag
+def scan(
     path: Annotated[Path, typer.Argument(help=FOLDER)] = Path(),
     *,
     select: Annotated[

@@ -1,5 +1,48 @@
 """Everything that is known of the audited project, and every subject that a rule may ask for."""
 
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
+from fastapi_audit.evidence.source.code import (
+    UNKNOWN,
+    Call,
+    Class,
+    Expression,
+    Field,
+    Function,
+    Handler,
+    Model,
+    Module,
+    Parameter,
+    Settings,
+    Statement,
+)
+from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.reach import Reach
+from fastapi_audit.evidence.source.resources import Resource
 
-__all__ = ["SUBJECTS", "Comment", "Gathering", "Project", "gather"]
+__all__ = [
+    "SUBJECTS",
+    "UNKNOWN",
+    "App",
+    "Call",
+    "Class",
+    "Comment",
+    "Dependency",
+    "ExceptionHandler",
+    "Expression",
+    "Field",
+    "Function",
+    "Gathering",
+    "Handler",
+    "Middleware",
+    "Model",
+    "Module",
+    "Parameter",
+    "Project",
+    "Reach",
+    "Registered",
+    "Resource",
+    "Route",
+    "Settings",
+    "Statement",
+    "gather",
+]

@@ -1,9 +1,15 @@
 """Gathers the kinds of evidence into one `Project`, which hands a rule its subjects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastapi_audit.evidence import source as reading
+from fastapi_audit.evidence.source import Source
+from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
+from fastapi_audit.evidence.source.composition import App, ExceptionHandler, Middleware, Route
+from fastapi_audit.evidence.source.files import Tree, discover
+from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
 
@@ -41,17 +47,34 @@ class Project:
 
     root: Path
     name: str
-    gathered: tuple[Gathered, ...] = (Gathered(EvidenceKind.SOURCE, Collection.NOT_REQUESTED),)
+    source: Source
+    tree: Tree
+    gathered: tuple[Gathered, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     """Resolved versions by distribution name (`fastapi`, `starlette`, `pydantic` …), where known."""
-    routes: tuple[RouteRow, ...] = ()
-    middleware: tuple[MiddlewareRow, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     comments: tuple[Comment, ...] = ()
-    files: int = 0
-    """How many Python files were looked at."""
-    applications: int = 0
-    """How many FastAPI applications were found."""
+    _texts: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def routes(self) -> tuple[RouteRow, ...]:
+        """The route table of all applications."""
+        return tuple(r.row() for r in self.source.routes)
+
+    @property
+    def middleware(self) -> tuple[MiddlewareRow, ...]:
+        """The middleware of all applications, each outermost first."""
+        return tuple(m.row() for a in self.source.apps for m in a.middleware)
+
+    @property
+    def files(self) -> int:
+        """How many Python files were looked at."""
+        return len(self.tree.python)
+
+    @property
+    def applications(self) -> int:
+        """How many FastAPI applications were found."""
+        return sum(a.is_fastapi for a in self.source.apps)
 
     def collected(self, kind: EvidenceKind) -> bool:
         """Whether this kind of evidence is at hand."""
@@ -59,17 +82,60 @@ class Project:
 
     def subjects(self, kind: type, of: tuple[str, ...] = ()) -> Sequence[object]:
         """Everything of one kind, in the order of the files; for `Call`, narrowed to the dotted names `of`."""
-        raise NotImplementedError
+        if kind is Project:
+            return [self]
+        if kind is Call:
+            return self.source.calls_to(*of)
+        return _LISTS[kind](self.source)
 
     def text(self, path: str) -> str | None:
         """The text of a file of the project, for excerpts and fixes; `None` when it cannot be read."""
-        raise NotImplementedError
+        if path not in self._texts:
+            file = self.source.modules.files.get(path)
+            content = file.content if file is not None else self.tree.read(path)
+            text = None if content is None else content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+            self._texts[path] = text
+        return self._texts[path]
 
 
-SUBJECTS: dict[type, EvidenceKind] = {Project: EvidenceKind.SOURCE}
+_LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
+    App: lambda s: s.apps,
+    Route: lambda s: s.routes,
+    Middleware: lambda s: [m for a in s.apps for m in a.middleware],
+    ExceptionHandler: lambda s: [h for a in s.apps for h in a.exception_handlers],
+    Module: lambda s: s.application_modules,
+    Function: lambda s: s.functions,
+    Class: lambda s: s.classes,
+    Model: lambda s: [c for c in s.classes if isinstance(c, Model)],
+    Settings: lambda s: [c for c in s.classes if isinstance(c, Settings)],
+    Handler: lambda s: s.handlers,
+    Resource: lambda s: s.resources,
+}
+
+SUBJECTS: dict[type, EvidenceKind] = dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE)
 """Every type that the first parameter of a check may have, and the evidence it comes from."""
 
 
 def gather(gathering: Gathering) -> Project:
     """Reads source and deployment files below the root; never runs anything of the project."""
-    raise NotImplementedError
+    root = gathering.root.resolve()
+    tree = discover(root, gathering.exclude)
+    source = reading.read(tree, gathering.auth_names)
+    counts = (("files", len(tree.python)), ("applications", len(source.apps)), ("routes", len(source.routes)))
+    gathered = (
+        Gathered(EvidenceKind.SOURCE, Collection.COLLECTED, counts=counts),
+        Gathered(EvidenceKind.DEPLOYMENT, Collection.NOT_REQUESTED),
+        Gathered(EvidenceKind.APP, Collection.NOT_REQUESTED, "use `audit` to import the application"),
+        Gathered(EvidenceKind.LIVE, Collection.NOT_REQUESTED, "nothing was probed"),
+    )
+    return Project(
+        root, root.name, source, tree, gathered, {}, (*tree.left_out, *source.unresolved), tuple(_comments(source))
+    )
+
+
+def _comments(source: Source) -> list[Comment]:
+    found = []
+    for path, file in sorted(source.modules.files.items()):
+        for line, column, rules, reason, whole_file, alone in file.facts[2]:
+            found.append(Comment(path, line, column, rules, reason, whole_file, alone))  # type: ignore[arg-type]  # shaped by facts
+    return found

@@ -1,0 +1,268 @@
+"""What builtins, containers and operators do with values that are known."""
+
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.source.values import (
+    NOTHING,
+    ClassValue,
+    Constant,
+    External,
+    FunctionValue,
+    Instance,
+    Listing,
+    ModuleValue,
+    Partial,
+    Table,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.evaluation import Evaluation
+
+LONGEST = 10_000
+
+_STRING_METHODS = frozenset(
+    {
+        "lower", "upper", "strip", "lstrip", "rstrip", "replace", "title", "capitalize", "removeprefix", "removesuffix",
+        "format", "startswith", "endswith", "split", "join", "count", "find", "isdigit", "casefold",
+    }
+)  # fmt: skip
+
+
+def call_container(
+    owner: Listing | Table | Constant, method: str, args: tuple[Value, ...], *, conditional: bool
+) -> Value:
+    """A method of a list, tuple, set, dict or string."""
+    match owner:
+        case Listing():
+            return _call_listing(owner, method, args, conditional=conditional)
+        case Table():
+            return _call_table(owner, method, args)
+        case Constant():
+            return _call_string(owner, method, args)
+
+
+def _call_listing(owner: Listing, method: str, args: tuple[Value, ...], *, conditional: bool) -> Value:
+    match method, args:
+        case ("append" | "add", (item,)):
+            owner.items.append(item)
+            owner.open_ended |= conditional
+        case "insert", (_, item):
+            owner.items.insert(0, item)
+        case ("extend" | "update", (Listing() as more,)):
+            owner.items.extend(more.items)
+            owner.open_ended |= more.open_ended
+        case ("extend" | "update", _):
+            owner.open_ended = True
+        case "copy", ():
+            return Listing(owner.kind, list(owner.items), owner.open_ended)
+        case ("remove" | "pop" | "clear" | "discard", _):
+            owner.open_ended = True
+            return Unknown("an element")
+        case _:
+            return Unknown()
+    return NOTHING
+
+
+def _call_table(owner: Table, method: str, args: tuple[Value, ...]) -> Value:
+    match method, args:
+        case "items", ():
+            pairs: list[Value] = [Listing("tuple", [_key(k), v]) for k, v in owner.items.items()]
+            return Listing("list", pairs, owner.open_ended)
+        case "keys", ():
+            return Listing("list", [_key(k) for k in owner.items], owner.open_ended)
+        case "values", ():
+            return Listing("list", list(owner.items.values()), owner.open_ended)
+        case "get" | "pop" | "setdefault", (Constant(value=key), *rest):
+            if key in owner.items:
+                return owner.items[key]
+            if method == "setdefault" and rest:
+                owner.items[key] = rest[0]
+            return Unknown("an item") if owner.open_ended else (rest[0] if rest else NOTHING)
+        case "update", (Table() as more,):
+            owner.items.update(more.items)
+            owner.open_ended |= more.open_ended
+            return NOTHING
+        case "copy", ():
+            return Table(dict(owner.items), owner.open_ended)
+        case _:
+            return Unknown()
+
+
+def _key(key: object) -> Value:
+    return key if isinstance(key, ClassValue | External | FunctionValue | Instance) else Constant(key)
+
+
+def _call_string(owner: Constant, method: str, args: tuple[Value, ...]) -> Value:
+    text = owner.value
+    if not isinstance(text, str) or method not in _STRING_METHODS:
+        return Unknown()
+    plain: list[object] = []
+    for argument in args:
+        if (
+            isinstance(argument, Listing)
+            and not argument.open_ended
+            and all(isinstance(i, Constant) for i in argument.items)
+        ):
+            plain.append([i.value for i in argument.items if isinstance(i, Constant)])
+        elif isinstance(argument, Constant):
+            plain.append(argument.value)
+        else:
+            return Unknown()
+    try:
+        result = getattr(text, method)(*plain)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return Unknown()
+    if isinstance(result, list):
+        return Listing("list", [Constant(r, owner.is_default) for r in result[:LONGEST]])
+    return Unknown() if isinstance(result, str) and len(result) > LONGEST else Constant(result, owner.is_default)
+
+
+def operate(operator: str, operands: list[Value]) -> Value:
+    """A unary, binary, boolean or comparing operation."""
+    if operator in {"or", "and"}:
+        return _either(operator, operands)
+    if operator in {"is", "is not", "==", "!="} and len(operands) == 2:  # noqa: PLR2004  two sides
+        return _compare(operator, *operands)
+    if operator == "not" and isinstance(operands[0], Constant):
+        return Constant(not operands[0].value, operands[0].is_default)
+    if (
+        operator in {"in", "not in"}
+        and isinstance(operands[0], Constant)
+        and isinstance(operands[1], Listing)
+        and not operands[1].open_ended
+    ):
+        found = operands[0].value in [i.value for i in operands[1].items if isinstance(i, Constant)]
+        return Constant(found is (operator == "in"), operands[0].is_default)
+    if operator == "+" and all(isinstance(o, Listing) for o in operands):
+        listings = [o for o in operands if isinstance(o, Listing)]
+        return Listing(listings[0].kind, [i for o in listings for i in o.items], any(o.open_ended for o in listings))
+    if operator == "|" and all(isinstance(o, Table) for o in operands):
+        tables = [o for o in operands if isinstance(o, Table)]
+        return Table({k: v for t in tables for k, v in t.items.items()}, any(t.open_ended for t in tables))
+    if operator == "|":
+        return next((o for o in operands if o != NOTHING and not isinstance(o, Unknown)), Unknown())
+    return _arithmetic(operator, operands)
+
+
+def _either(operator: str, operands: list[Value]) -> Value:
+    for operand in operands[:-1]:
+        match operand:
+            case Constant(is_default=False):
+                if bool(operand.value) is (operator == "or"):
+                    return operand
+            case Listing(open_ended=False) | Table(open_ended=False):
+                if bool(operand.items) is (operator == "or"):
+                    return operand
+            case FunctionValue() | ClassValue() | Instance() if operator == "or" and not isinstance(operand, Instance):
+                return operand
+            case Instance() if operator == "or":
+                return operand
+            case Constant() if operator == "or" and operand.value:
+                return operand
+            case Unknown() if operator == "or":
+                last = operands[-1]
+                return last if isinstance(last, Instance) and last.site is not None else Unknown()
+            case _:
+                return Unknown()
+    return operands[-1]
+
+
+def _compare(operator: str, left: Value, right: Value) -> Value:
+    positive = operator in {"is", "=="}
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return Constant((left.value == right.value) is positive, left.is_default or right.is_default)
+    if right == NOTHING and (
+        isinstance(left, FunctionValue | ClassValue | Listing | Table | ModuleValue)
+        or (isinstance(left, Instance) and left.site is not None)
+    ):
+        return Constant(not positive)
+    return Unknown()
+
+
+def _arithmetic(operator: str, operands: list[Value]) -> Value:
+    if not all(isinstance(o, Constant) for o in operands):
+        return Unknown()
+    values = [o.value for o in operands if isinstance(o, Constant)]
+    is_default = any(o.is_default for o in operands if isinstance(o, Constant))
+    match operator, values:
+        case "+", [str() as a, str() as b] if len(a) + len(b) < LONGEST:
+            return Constant(a + b, is_default)
+        case "/", [str() as a, str() as b]:
+            return Constant(f"{a}/{b}", is_default)
+        case "%", [str(), _]:
+            return Unknown()
+        case "+", [int() | float() as x, int() | float() as y]:
+            return Constant(x + y, is_default)
+        case "-", [int() | float() as x, int() | float() as y]:
+            return Constant(x - y, is_default)
+        case "*", [int() | float() as x, int() | float() as y] if abs(x) < LONGEST**2 and abs(y) < LONGEST**2:
+            return Constant(x * y, is_default)
+        case "<<", [int() as x, int() as y] if 0 <= y < 64:  # noqa: PLR2004  a sane shift
+            return Constant(x << y, is_default)
+        case "-", [int() | float() as x]:
+            return Constant(-x, is_default)
+        case _:
+            return Unknown()
+
+
+def call_builtin(  # noqa: C901, PLR0912  one table of builtins
+    evaluation: "Evaluation", name: str, args: tuple[Value, ...], keywords: dict[str, Value]
+) -> Value | None:
+    """What a function of the standard library gives when its arguments are known; `None` for all others."""
+    match name, args:
+        case "functools.partial", (target, *rest):
+            return Partial(target, tuple(rest), keywords)
+        case (("list" | "tuple" | "set" | "sorted" | "reversed"), (Listing() as items,)):
+            return Listing("list", list(items.items), items.open_ended)
+        case (("list" | "tuple" | "set" | "dict"), ()):
+            return Table(dict(keywords)) if name == "dict" else Listing(name, [])
+        case "dict", (Table() as table,):
+            return Table({**table.items, **keywords}, table.open_ended)
+        case "enumerate", (Listing() as items,):
+            return Listing(
+                "list", [Listing("tuple", [Constant(n), i]) for n, i in enumerate(items.items)], items.open_ended
+            )
+        case "zip", (Listing() as left, Listing() as right):
+            return Listing("list", [Listing("tuple", [a, b]) for a, b in zip(left.items, right.items, strict=False)])
+        case "range", (Constant(value=int() as count),) if 0 <= count <= LONGEST:
+            return Listing("list", [Constant(n) for n in range(min(count, 400))])
+        case "str", (Constant() as text,):
+            return Constant(str(text.value), text.is_default)
+        case "getattr", (owner, Constant(value=str() as attribute), *default):
+            found = evaluation.attribute(owner, attribute)
+            return default[0] if default and isinstance(found, Unknown) else found
+        case "setattr", (Instance() as owner, Constant(value=str() as attribute), value):
+            owner.attributes[attribute] = value
+            return NOTHING
+        case (("os.getenv" | "os.environ.get"), (_, Constant() as default)):
+            return Constant(default.value, is_default=True)
+        case (("os.getenv" | "os.environ.get"), _):
+            return _environment_default(keywords)
+        case (("importlib.import_module" | "__import__"), (Constant(value=str() as module), *_)):
+            file = next((f for f in evaluation.modules.files.values() if f.name == module), None)
+            if file is not None:
+                evaluation.scope_of(file)
+            return ModuleValue(file.name, file) if file is not None else External(module)
+        case (("typing.cast" | "cast"), (_, value)):
+            return value
+        case (("functools.lru_cache" | "functools.cache" | "functools.wraps"), _):
+            return None
+        case (("int" | "float" | "bool"), (Constant() as number,)):
+            return _number(name, number)
+        case _:
+            return None
+
+
+def _environment_default(keywords: dict[str, Value]) -> Value:
+    default = keywords.get("default")
+    return Constant(default.value, is_default=True) if isinstance(default, Constant) else Unknown("the environment")
+
+
+def _number(name: str, given: Constant) -> Value:
+    converters: dict[str, type[int | float]] = {"int": int, "float": float, "bool": bool}
+    try:
+        return Constant(converters[name](given.value), given.is_default)  # type: ignore[arg-type]  # a ValueError or TypeError answers for the rest
+    except (TypeError, ValueError):
+        return Unknown()

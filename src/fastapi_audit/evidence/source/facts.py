@@ -1,0 +1,440 @@
+"""One pass of the standard library's `ast` over one file: its syntax as plain tuples, its imports, its comments.
+
+What comes out can be marshalled: it is cached by content and handed over by worker processes.
+"""
+
+import ast
+import gc
+import io
+import re
+import tokenize
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
+
+VERSION = 1
+"""Raised with every change of what is extracted, so that old caches are not read."""
+
+LONGEST_STRING = 4000
+MOST_ELEMENTS = 2000
+"""Longer literals are data, not composition: they are cut."""
+
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.LShift: "<<", ast.RShift: ">>", ast.BitOr: "|", ast.BitAnd: "&", ast.BitXor: "^", ast.MatMult: "@",
+    ast.And: "and", ast.Or: "or", ast.Not: "not", ast.Invert: "~", ast.UAdd: "+", ast.USub: "-",
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
+
+_COMMENT = re.compile(r"#\s*fastapi-audit:\s*(ignore(?:-file)?)(?:\[([^\]]*)\])?\s*(.*)$")
+
+Facts = tuple[tuple[Raw, ...], tuple[tuple[str, int], ...], tuple[Raw, ...], str]
+"""`(body, imported, comments, error)`; `imported` is `(dotted, level)` for every import anywhere in the file."""
+
+
+class UnreadableError(Exception):
+    """The file is not Python that this interpreter can parse; the message is one line."""
+
+
+def extract(source: bytes) -> Facts:
+    """The facts of one file; a file that cannot be parsed gives empty facts and the reason as `error`."""
+    try:
+        tree = parse(source)
+        body = _statements(tree.body)
+    except UnreadableError as problem:
+        return (), (), (), str(problem)
+    except RecursionError:
+        return (), (), (), "is nested too deeply to be read"
+    imported = tuple(sorted(_imports(tree)))
+    comments = tuple(_comments(source)) if b"fastapi-audit:" in source else ()
+    return body, imported, comments, ""
+
+
+def parse(source: bytes) -> ast.Module:
+    """The `ast` of a file; raises `UnreadableError` with the line and the reason."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except SyntaxError as problem:
+        line = f"line {problem.lineno}: " if problem.lineno else ""
+        message = f"{line}{problem.msg}"
+        raise UnreadableError(message) from problem
+    except (ValueError, RecursionError, MemoryError) as problem:
+        raise UnreadableError(str(problem) or "is nested too deeply to be read") from problem
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    stack: list[ast.AST] = [tree]
+    found: set[tuple[str, int]] = set()
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            found.update((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found.add((base, node.level))
+            found.update((f"{base}.{alias.name}" if base else alias.name, node.level) for alias in node.names)
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case | ast.Module):
+            stack.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+    yield from found
+
+
+def _comments(source: bytes) -> Iterator[Raw]:
+    """`(line, column, rules, reason, whole file, alone)` of every comment that speaks to us."""
+    try:
+        tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return
+    for token in tokens:
+        found = _COMMENT.search(token.string) if token.type == tokenize.COMMENT else None
+        if found is None:
+            continue
+        rules = tuple(r.strip() for r in (found[2] or "").split(",") if r.strip())
+        alone = token.line[: token.start[1]].strip() == ""
+        yield token.start[0], token.start[1] + 1, rules, found[3].strip(), found[1] == "ignore-file", alone
+
+
+def _at(node: ast.AST) -> tuple[int, int]:
+    line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]  # every expr and stmt has them
+    end_line, end_column = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]  # the same
+    last = COLUMNS - 1
+    return line * COLUMNS + min(column, last), end_line * COLUMNS + min(end_column, last)
+
+
+def _statements(body: Sequence[ast.stmt]) -> tuple[Raw, ...]:
+    return tuple([_STATEMENTS[type(s)](s) for s in body])
+
+
+def _expressions(nodes: Sequence[ast.expr | None]) -> tuple[Raw | None, ...]:
+    return tuple([None if n is None else _expression(n) for n in nodes[:MOST_ELEMENTS]])
+
+
+def _maybe(node: ast.expr | None) -> Raw | None:
+    return None if node is None else _expression(node)
+
+
+def _expression(node: ast.expr) -> Raw:
+    return _EXPRESSIONS[type(node)](node)
+
+
+def _name(node: ast.Name) -> Raw:
+    return (TAG[syntax.Name], *_at(node), node.id)
+
+
+def _attribute(node: ast.Attribute) -> Raw:
+    return (TAG[syntax.Attribute], *_at(node), _expression(node.value), node.attr)
+
+
+def _keywords(keywords: Sequence[ast.keyword]) -> tuple[Raw, ...]:
+    return tuple([(TAG[syntax.Keyword], *_at(k), k.arg, _expression(k.value)) for k in keywords])
+
+
+def _call(node: ast.Call) -> Raw:
+    return (TAG[syntax.Call], *_at(node), _expression(node.func), _expressions(node.args), _keywords(node.keywords))
+
+
+def _plain(value: object) -> object:
+    """A constant that can be marshalled and compared."""
+    match value:
+        case str():
+            return value[:LONGEST_STRING].encode("utf-8", "replace").decode()
+        case bytes():
+            return value[:LONGEST_STRING]
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return repr(value)
+
+
+def _constant(node: ast.Constant) -> Raw:
+    return (TAG[syntax.Constant], *_at(node), _plain(node.value))
+
+
+def _fstring(node: ast.JoinedStr) -> Raw:
+    parts = [_expression(v.value if isinstance(v, ast.FormattedValue) else v) for v in node.values]
+    return (TAG[syntax.FString], *_at(node), tuple(parts))
+
+
+def _formatted(node: ast.FormattedValue) -> Raw:
+    return _expression(node.value)
+
+
+def _template(node: ast.expr) -> Raw:
+    parts = [
+        _expression(getattr(v, "value", v)) if not isinstance(v, ast.Constant) else _constant(v) for v in node.values
+    ]  # type: ignore[attr-defined]  # TemplateStr, Python 3.14
+    return (TAG[syntax.FString], *_at(node), tuple(parts))
+
+
+def _collection(kind: str) -> Callable[[ast.List | ast.Tuple | ast.Set], Raw]:
+    return lambda node: (TAG[syntax.Collection], *_at(node), kind, _expressions(node.elts))
+
+
+def _dict(node: ast.Dict) -> Raw:
+    return (TAG[syntax.Mapping], *_at(node), _expressions(node.keys), _expressions(node.values))
+
+
+def _parameters(arguments: ast.arguments) -> tuple[Raw, ...]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    found = [("positional", a, d) for a, d in zip(positional, defaults, strict=True)]
+    if arguments.vararg:
+        found.append(("*", arguments.vararg, None))
+    found += [("keyword", a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    if arguments.kwarg:
+        found.append(("**", arguments.kwarg, None))
+    return tuple([(TAG[syntax.Parameter], *_at(a), a.arg, k, _maybe(a.annotation), _maybe(d)) for k, a, d in found])
+
+
+def _lambda(node: ast.Lambda) -> Raw:
+    return (TAG[syntax.Lambda], *_at(node), _parameters(node.args), _expression(node.body))
+
+
+def _comprehension(kind: str) -> Callable[[ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp], Raw]:
+    def build(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Raw:
+        if isinstance(node, ast.DictComp):
+            elements: list[ast.expr] = [e for e in (node.key, node.value) if e is not None]
+        else:
+            elements = [node.elt]
+        loops = tuple(
+            [
+                (
+                    TAG[syntax.Generator],
+                    *_at(g.target),
+                    _expression(g.target),
+                    _expression(g.iter),
+                    _expressions(g.ifs),
+                    bool(g.is_async),
+                )
+                for g in node.generators
+            ]
+        )
+        return (TAG[syntax.Comprehension], *_at(node), kind, _expressions(elements), loops)
+
+    return build
+
+
+def _operation(node: ast.expr) -> Raw:
+    operands: list[ast.expr]
+    match node:
+        case ast.BinOp():
+            operator, operands = _OPERATORS[type(node.op)], [node.left, node.right]
+        case ast.BoolOp():
+            operator, operands = _OPERATORS[type(node.op)], node.values
+        case ast.UnaryOp():
+            operator, operands = _OPERATORS[type(node.op)], [node.operand]
+        case ast.Compare():
+            operator, operands = " ".join(_OPERATORS[type(o)] for o in node.ops), [node.left, *node.comparators]
+        case _:
+            raise TypeError(type(node).__name__)
+    return (TAG[syntax.Operation], *_at(node), operator, _expressions(operands))
+
+
+def _conditional(node: ast.IfExp) -> Raw:
+    return (
+        TAG[syntax.Conditional],
+        *_at(node),
+        _expression(node.test),
+        _expression(node.body),
+        _expression(node.orelse),
+    )
+
+
+def _subscript(node: ast.Subscript) -> Raw:
+    return (TAG[syntax.Subscript], *_at(node), _expression(node.value), _expression(node.slice))
+
+
+def _slice(node: ast.Slice) -> Raw:
+    return (TAG[syntax.Slice], *_at(node), _expressions([node.lower, node.upper, node.step]))
+
+
+def _await(node: ast.Await) -> Raw:
+    return (TAG[syntax.Await], *_at(node), _expression(node.value))
+
+
+def _yield(node: ast.Yield | ast.YieldFrom) -> Raw:
+    return (TAG[syntax.Yield], *_at(node), _maybe(node.value), isinstance(node, ast.YieldFrom))
+
+
+def _starred(node: ast.Starred) -> Raw:
+    return (TAG[syntax.Starred], *_at(node), _expression(node.value))
+
+
+def _walrus(node: ast.NamedExpr) -> Raw:
+    return (TAG[syntax.Walrus], *_at(node), _expression(node.target), _expression(node.value))
+
+
+def _import(node: ast.Import | ast.ImportFrom) -> Raw:
+    names = tuple((a.name, a.asname) for a in node.names)
+    if isinstance(node, ast.Import):
+        return (TAG[syntax.Import], *_at(node), None, 0, names)
+    return (TAG[syntax.Import], *_at(node), node.module or "", node.level, names)
+
+
+def _assign(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Raw:
+    tag, at = TAG[syntax.Assign], _at(node)
+    match node:
+        case ast.Assign():
+            return (tag, *at, _expressions(node.targets), _expression(node.value), None, None)
+        case ast.AnnAssign():
+            return (tag, *at, _expressions([node.target]), _maybe(node.value), _expression(node.annotation), None)
+        case ast.AugAssign():
+            return (tag, *at, _expressions([node.target]), _expression(node.value), None, _OPERATORS[type(node.op)])
+
+
+def _type_alias(node: ast.stmt) -> Raw:
+    name, value = node.name, node.value  # type: ignore[attr-defined]  # ast.TypeAlias, Python 3.12
+    return (TAG[syntax.Assign], *_at(node), _expressions([name]), _expression(value), None, None)
+
+
+def _evaluate(node: ast.Expr) -> Raw:
+    return (TAG[syntax.Evaluate], *_at(node), _expression(node.value))
+
+
+def _return(node: ast.Return) -> Raw:
+    return (TAG[syntax.Return], *_at(node), _maybe(node.value))
+
+
+def _raise(node: ast.Raise) -> Raw:
+    return (TAG[syntax.Raise], *_at(node), _maybe(node.exc), _maybe(node.cause))
+
+
+def _delete(node: ast.Delete) -> Raw:
+    return (TAG[syntax.Delete], *_at(node), _expressions(node.targets))
+
+
+def _assert(node: ast.Assert) -> Raw:
+    return (TAG[syntax.Assert], *_at(node), _expression(node.test), _maybe(node.msg))
+
+
+def _jump(kind: str) -> Callable[[ast.Pass | ast.Break | ast.Continue], Raw]:
+    return lambda node: (TAG[syntax.Jump], *_at(node), kind)
+
+
+def _declare(kind: str) -> Callable[[ast.Global | ast.Nonlocal], Raw]:
+    return lambda node: (TAG[syntax.Declare], *_at(node), kind, tuple(node.names))
+
+
+def _if(node: ast.If) -> Raw:
+    return (TAG[syntax.If], *_at(node), _expression(node.test), _statements(node.body), _statements(node.orelse))
+
+
+def _loop(node: ast.For | ast.AsyncFor | ast.While) -> Raw:
+    if isinstance(node, ast.While):
+        target, over = None, node.test
+    else:
+        target, over = _expression(node.target), node.iter
+    is_async = isinstance(node, ast.AsyncFor)
+    body, orelse = _statements(node.body), _statements(node.orelse)
+    return (TAG[syntax.Loop], *_at(node), is_async, target, _expression(over), body, orelse)
+
+
+def _with(node: ast.With | ast.AsyncWith) -> Raw:
+    items = tuple(
+        [
+            (TAG[syntax.WithItem], *_at(i.context_expr), _expression(i.context_expr), _maybe(i.optional_vars))
+            for i in node.items
+        ]
+    )
+    return (TAG[syntax.With], *_at(node), isinstance(node, ast.AsyncWith), items, _statements(node.body))
+
+
+def _try(node: ast.Try | ast.TryStar) -> Raw:
+    handlers = tuple(
+        [(TAG[syntax.Handler], *_at(h), _maybe(h.type), h.name, _statements(h.body)) for h in node.handlers]
+    )
+    body, orelse, final = _statements(node.body), _statements(node.orelse), _statements(node.finalbody)
+    return (TAG[syntax.Try], *_at(node), body, handlers, orelse, final)
+
+
+def _match(node: ast.Match) -> Raw:
+    cases = []
+    for case in node.cases:
+        values = [n.value for n in ast.walk(case.pattern) if isinstance(n, ast.MatchValue)]
+        body = _statements(case.body)
+        cases.append((TAG[syntax.Case], *_at(case.pattern), _expressions(values), _maybe(case.guard), body))
+    return (TAG[syntax.Match], *_at(node), _expression(node.subject), tuple(cases))
+
+
+def _class(node: ast.ClassDef) -> Raw:
+    bases, keywords, decorators = _expressions(node.bases), _keywords(node.keywords), _expressions(node.decorator_list)
+    return (TAG[syntax.ClassDef], *_at(node), node.name, bases, keywords, decorators, _statements(node.body))
+
+
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Raw:
+    first = node.body[0]
+    decorators: list[ast.expr] = getattr(first, "decorator_list", [])
+    begin = min([first.lineno, *(d.lineno for d in decorators)])
+    header_end = begin * COLUMNS + (first.col_offset if begin == first.lineno else 0)
+    return (
+        TAG[syntax.FunctionDef],
+        *_at(node),
+        node.name,
+        isinstance(node, ast.AsyncFunctionDef),
+        _yields(node),
+        _parameters(node.args),
+        _maybe(node.returns),
+        _expressions(node.decorator_list),
+        header_end,
+        _statements(node.body),
+    )
+
+
+def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            stack.extend(ast.iter_child_nodes(node))
+    return False
+
+
+_Build = Callable[..., Raw]
+
+_EXPRESSIONS: dict[type[ast.AST], _Build] = {
+    ast.Name: _name, ast.Attribute: _attribute, ast.Call: _call, ast.Constant: _constant, ast.JoinedStr: _fstring,
+    ast.FormattedValue: _formatted, ast.List: _collection("list"), ast.Tuple: _collection("tuple"),
+    ast.Set: _collection("set"), ast.Dict: _dict, ast.Lambda: _lambda, ast.ListComp: _comprehension("list"),
+    ast.SetComp: _comprehension("set"), ast.DictComp: _comprehension("dict"),
+    ast.GeneratorExp: _comprehension("generator"), ast.BinOp: _operation, ast.BoolOp: _operation,
+    ast.UnaryOp: _operation, ast.Compare: _operation, ast.IfExp: _conditional, ast.Subscript: _subscript,
+    ast.Slice: _slice, ast.Await: _await, ast.Yield: _yield, ast.YieldFrom: _yield, ast.Starred: _starred,
+    ast.NamedExpr: _walrus,
+}  # fmt: skip
+
+_STATEMENTS: dict[type[ast.AST], _Build] = {
+    ast.Import: _import, ast.ImportFrom: _import, ast.Assign: _assign, ast.AnnAssign: _assign, ast.AugAssign: _assign,
+    ast.Expr: _evaluate, ast.Return: _return, ast.Raise: _raise, ast.Delete: _delete, ast.Assert: _assert,
+    ast.Pass: _jump("pass"), ast.Break: _jump("break"), ast.Continue: _jump("continue"),
+    ast.Global: _declare("global"), ast.Nonlocal: _declare("nonlocal"), ast.If: _if, ast.For: _loop,
+    ast.AsyncFor: _loop, ast.While: _loop, ast.With: _with, ast.AsyncWith: _with, ast.Try: _try, ast.TryStar: _try,
+    ast.Match: _match, ast.ClassDef: _class, ast.FunctionDef: _function, ast.AsyncFunctionDef: _function,
+}  # fmt: skip
+
+# Syntax that a newer interpreter knows: its `ast` has the classes, ours may not.
+for _later, _how in (("TypeAlias", _type_alias),):
+    if hasattr(ast, _later):
+        _STATEMENTS[getattr(ast, _later)] = _how
+if hasattr(ast, "TemplateStr"):
+    _EXPRESSIONS[ast.TemplateStr] = _template
+
+
+def expression(text: str) -> syntax.Expr | None:
+    """The syntax of one expression written in a string, such as a quoted annotation."""
+    try:
+        tree = ast.parse(text[:LONGEST_STRING].strip(), mode="eval")
+        found = syntax.decode(_expression(tree.body))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, KeyError):
+        return None
+    return found if isinstance(found, syntax.Expr) else None

@@ -1,0 +1,182 @@
+"""The modules of a program: names of files, source roots, and what an import statement leads to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.facts import Facts
+from fastapi_audit.evidence.source.syntax import Node, Stmt
+from fastapi_audit.model import Location
+
+
+@dataclass(slots=True, eq=False)
+class SourceFile:
+    """One Python file that was parsed, with its facts; its syntax is decoded when first asked for."""
+
+    path: str
+    """POSIX, relative to the project root."""
+    name: str
+    """Dotted, relative to its source root."""
+    facts: Facts
+    content: bytes
+    _body: tuple[Stmt, ...] | None = None
+    _lines: list[bytes] | None = None
+
+    @property
+    def body(self) -> tuple[Stmt, ...]:
+        if self._body is None:
+            self._body = tuple(syntax.decode(raw) for raw in self.facts[0])  # type: ignore[misc]  # a module's body is statements
+        return self._body
+
+    @property
+    def package(self) -> str:
+        """The dotted package that a relative import of level 1 starts from."""
+        return (
+            self.name
+            if self.path.endswith("/__init__.py") or self.path == "__init__.py"
+            else self.name.rpartition(".")[0]
+        )
+
+    @property
+    def bare(self) -> bytes:
+        """The bytes without a byte order mark."""
+        return self.content.removeprefix(b"\xef\xbb\xbf")
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines with their ends, as `ast` counts them."""
+        if self._lines is None:
+            self._lines = self.bare.splitlines(keepends=True)
+        return self._lines
+
+    def column(self, line: int, byte_column: int) -> int:
+        """The column from 1 in code points of a place that `ast` gives in bytes."""
+        if line > len(self.lines):
+            return byte_column + 1
+        return len(self.lines[line - 1][:byte_column].decode("utf-8", "replace")) + 1
+
+    def location(self, node: Node) -> Location:
+        """Where a node stands."""
+        start_line, start = divmod(node.start, syntax.COLUMNS)
+        end_line, end = divmod(node.end, syntax.COLUMNS)
+        return Location(self.path, start_line, self.column(start_line, start), end_line, self.column(end_line, end))
+
+    def offset(self, packed: int) -> int:
+        """The offset in code points from the start of the text of a packed place."""
+        line, column = divmod(packed, syntax.COLUMNS)
+        before = (
+            b"".join(self.lines[: line - 1]) + self.lines[line - 1][:column]
+            if line <= len(self.lines)
+            else b"".join(self.lines)
+        )
+        return len(before.decode("utf-8", "replace"))
+
+    @property
+    def text(self) -> str:
+        """The text that offsets count in: decoded, without a byte order mark, line ends kept."""
+        return self.bare.decode("utf-8", "replace")
+
+    def source(self, node: Node) -> str:
+        """The text of a node."""
+        start_line, start = divmod(node.start, syntax.COLUMNS)
+        end_line, end = divmod(node.end, syntax.COLUMNS)
+        lines = self.lines[start_line - 1 : end_line]
+        if not lines:
+            return ""
+        if start_line == end_line:
+            return lines[0][start:end].decode("utf-8", "replace")
+        return b"".join([lines[0][start:], *lines[1:-1], lines[-1][:end]]).decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class Modules:
+    """Every Python file by path, and the way from a dotted name to a file."""
+
+    files: dict[str, SourceFile] = field(default_factory=dict)
+    _packages: dict[str, list[str]] = field(default_factory=dict)
+    """Top-level name → the folders (with a trailing slash, or empty) that hold it."""
+    _folders: set[str] = field(default_factory=set)
+    _found: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+    def add(self, path: str, facts: Facts, content: bytes) -> None:
+        """Registers a parsed file."""
+        self.files[path] = SourceFile(path, "", facts, content)
+
+    def link(self, paths: Sequence[str]) -> None:
+        """Names every file, once all are known."""
+        packages = {str(PurePosixPath(p).parent) for p in paths if p.endswith("__init__.py")}
+        self._folders = {str(parent) for p in paths for parent in PurePosixPath(p).parents}
+        for path, file in self.files.items():
+            root, file.name = _dotted(path, packages)
+            top = file.name.partition(".")[0]
+            holders = self._packages.setdefault(top, [])
+            if root not in holders:
+                holders.append(root)
+
+    def find(self, dotted: str, importer: SourceFile, level: int = 0) -> SourceFile | None:
+        """The file that `import dotted` in `importer` leads to; `None` for a foreign module."""
+        if level:
+            return self._relative(dotted, importer, level)
+        key = (dotted, str(PurePosixPath(importer.path).parent))
+        if key not in self._found:
+            self._found[key] = self._absolute(dotted, importer)
+        path = self._found[key]
+        return self.files[path] if path else None
+
+    def _relative(self, dotted: str, importer: SourceFile, level: int) -> SourceFile | None:
+        folder = PurePosixPath(importer.path).parent
+        for _ in range(level - 1):
+            folder = folder.parent
+        prefix = "" if str(folder) == "." else f"{folder}/"
+        return self._at(prefix, dotted) if dotted else self._file(f"{prefix}__init__.py")
+
+    def _absolute(self, dotted: str, importer: SourceFile) -> str | None:
+        """Looks where Python would: beside and above the importing file outside packages, then in every source root."""
+        for root in self._roots(dotted.partition(".")[0], importer):
+            found = self._at(root, dotted)
+            if found:
+                return found.path
+        return None
+
+    def _roots(self, top: str, importer: SourceFile) -> Iterator[str]:
+        holders = self._packages.get(top, [])
+        near = sorted(holders, key=lambda root: (not importer.path.startswith(root), -len(root), root))
+        yield from near
+        # Folders without __init__.py (namespace packages) are known by being an ancestor of the importing file.
+        for parent in PurePosixPath(importer.path).parents:
+            prefix = "" if str(parent) == "." else f"{parent}/"
+            if prefix not in holders and (prefix + top) in self._folders and f"{prefix}__init__.py" not in self.files:
+                yield prefix
+
+    def _at(self, prefix: str, dotted: str) -> SourceFile | None:
+        base = prefix + dotted.replace(".", "/")
+        return self._file(f"{base}.py") or self._file(f"{base}/__init__.py")
+
+    def _file(self, path: str) -> SourceFile | None:
+        return self.files.get(path)
+
+    def is_package(self, dotted: str, importer: SourceFile) -> bool:
+        """Whether a dotted name is a folder of the program, with or without `__init__.py`."""
+        base = dotted.replace(".", "/")
+        roots = [*self._packages.get(dotted.partition(".")[0], []), *_prefixes(importer.path)]
+        return any(root + base in self._folders for root in roots)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    for parent in PurePosixPath(path).parents:
+        yield "" if str(parent) == "." else f"{parent}/"
+
+
+def _dotted(path: str, packages: set[str]) -> tuple[str, str]:
+    """`(source root with trailing slash, dotted name)` of a file, by the `__init__.py` files around it."""
+    pure = PurePosixPath(path)
+    folder = pure.parent
+    parts = [] if pure.name == "__init__.py" else [pure.stem]
+    while str(folder) in packages and str(folder) != ".":
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    root = "" if str(folder) == "." else f"{folder}/"
+    if not parts:
+        parts = [folder.name or "__init__"]
+    return root, ".".join(parts)

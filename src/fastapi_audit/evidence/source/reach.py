@@ -1,0 +1,212 @@
+"""Which code a request, a start-up or a task reaches, on the event loop or in a thread, and by which way."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.source.code import Call, Expression, Function
+from fastapi_audit.evidence.source.values import ClassValue, FunctionValue, Instance, Partial, Value
+from fastapi_audit.model import Location, Step
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.composition import App, Route
+    from fastapi_audit.evidence.source.link import Source
+
+TO_THREAD = frozenset(
+    {
+        "starlette.concurrency.run_in_threadpool", "asyncio.to_thread", "anyio.to_thread.run_sync",
+        "asgiref.sync.sync_to_async", "asyncio.EventLoop.run_in_executor",
+        "concurrent.futures.ThreadPoolExecutor.submit",
+        "concurrent.futures.ProcessPoolExecutor.submit", "threading.Thread", "multiprocessing.Process",
+        "concurrent.futures.thread.ThreadPoolExecutor.submit", "joblib.delayed", "threading.Timer",
+    }
+)  # fmt: skip
+"""A function handed to one of these runs in a thread or process of its own."""
+
+TO_LOOP = frozenset(
+    {
+        "asyncio.create_task", "asyncio.ensure_future", "asyncio.EventLoop.create_task", "asyncio.gather",
+        "asyncio.TaskGroup.create_task", "anyio.abc.TaskGroup.start_soon", "anyio.create_task_group().start_soon",
+        "anyio.from_thread.run", "asyncio.run_coroutine_threadsafe",
+    }
+)  # fmt: skip
+
+ADD_TASK = ("fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTask")
+STREAMS = (
+    "starlette.responses.StreamingResponse",
+    "sse_starlette.EventSourceResponse",
+    "sse_starlette.sse.EventSourceResponse",
+    "fastapi.sse.EventSourceResponse",
+)
+
+MOST_STEPS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """One way to a function."""
+
+    function: Function
+    context: str
+    """How the way begins: `route`, `dependency`, `middleware`, `exception-handler`, `websocket`, `background-task`,
+    `stream`, `lifespan` or `startup`."""
+    on_loop: bool
+    """Whether it runs on the event loop; else in a thread."""
+    route: "Route | None" = None
+    """The route that the way begins at, where it begins at one."""
+    before: "Reach | None" = None
+    """The step before this one."""
+    call: Call | None = None
+    """The call in the function before that leads here."""
+
+    @property
+    def root(self) -> Function:
+        """The function that the way begins at."""
+        return self.before.root if self.before is not None else self.function
+
+    @property
+    def operation(self) -> str | None:
+        """`GET /users`, when the way begins at a route."""
+        return self.route.operation if self.route is not None else None
+
+    @property
+    def chain(self) -> "tuple[Function, ...]":
+        """The functions of the way, first to last."""
+        before = self.before.chain if self.before is not None else ()
+        return (*before, self.function)
+
+    @property
+    def depth(self) -> int:
+        return 0 if self.before is None else self.before.depth + 1
+
+    def arrow(self, last: str | None = None) -> str:
+        """`handler → service.load → client.get`, for messages."""
+        names = [f.name for f in self.chain] + ([last] if last else [])
+        return " → ".join(names)
+
+    def trace(self, last: Call | None = None) -> tuple[Step, ...]:
+        """The steps of the way, each at the call that makes it."""
+        steps: list[Step] = []
+        reach: Reach | None = self
+        while reach is not None:
+            if reach.call is not None:
+                steps.insert(0, Step(reach.call.location, f"calls `{reach.function.name}`"))
+            else:
+                steps.insert(0, Step(_def_line(reach.function), f"`{reach.function.name}` ({reach.context})"))
+            reach = reach.before
+        if last is not None:
+            steps.append(Step(last.location, f"calls `{last.callee.text}`"))
+        return tuple(steps)
+
+
+def _def_line(function: Function) -> Location:
+    return Location(function.file.path, function.node.line)
+
+
+def explore(source: "Source") -> dict[int, dict[bool, Reach]]:
+    """Every function that something known reaches: `id(node)` → on the loop? → the shortest way."""
+    found: dict[int, dict[bool, Reach]] = {}
+    queue: deque[Reach] = deque(_roots(source))
+    while queue:
+        reach = queue.popleft()
+        ways = found.setdefault(id(reach.function.node), {})
+        if reach.on_loop in ways or reach.depth > MOST_STEPS:
+            continue
+        ways[reach.on_loop] = reach
+        queue.extend(_next(reach, source))
+    return found
+
+
+def _roots(source: "Source") -> Iterator[Reach]:
+    for app in source.apps:
+        yield from _routes(app)
+    for app in source.apps:
+        yield from _app_roots(app, source)
+
+
+def _routes(app: "App") -> Iterator[Reach]:
+    for route in app.routes:
+        function = route.function
+        if function is None or route.kind == "mount":
+            continue
+        context = "websocket" if route.is_websocket else "route"
+        yield Reach(function, context, function.is_async, route)
+        for dependency in route.dependencies:
+            provider = dependency.function
+            if provider is not None:
+                yield Reach(provider, "dependency", provider.is_async, route)
+
+
+def _app_roots(app: "App", source: "Source") -> Iterator[Reach]:
+    for middleware in app.middleware:
+        for function in middleware.functions:
+            yield Reach(function, "middleware", function.is_async)
+    for handler in app.exception_handlers:
+        if handler.function is not None:
+            yield Reach(handler.function, "exception-handler", handler.function.is_async)
+    if app.lifespan is not None:
+        yield Reach(app.lifespan, "lifespan", on_loop=True)
+    for event in app.event_handlers:
+        started = source.function_of(event.registration.handler or event.argument("func", 1) or source.nothing)
+        if started is not None:
+            yield Reach(started, "startup", on_loop=True)
+
+
+def _next(reach: Reach, source: "Source") -> Iterator[Reach]:
+    """The functions that a function makes run, each with how."""
+    for call in reach.function.calls:
+        yield from _handed_over(reach, call, source)
+        name = call.name
+        if name in TO_THREAD or name in ADD_TASK:
+            continue
+        target = source.called_function(call.callee.value)
+        if target is None or target.node is reach.function.node:
+            continue
+        if target.is_generator and not target.is_async and call.passed_to is not None:
+            continue  # a generator object: whoever iterates it runs it
+        if not reach.on_loop and target.is_async:
+            if call.passed_to is None or call.passed_to.name not in {"asyncio.run", "anyio.from_thread.run"}:
+                continue
+            continue  # a loop of its own in a thread blocks nobody else
+        yield Reach(target, reach.context, reach.on_loop, reach.route, reach, call)
+
+
+def _handed_over(reach: Reach, call: Call, source: "Source") -> Iterator[Reach]:  # noqa: C901  one table of hand-overs
+    """Functions passed to something that runs them elsewhere or later."""
+    name = call.name
+    if name is None:
+        return
+    if name in ADD_TASK or (
+        call.method == "add_task" and call.receiver is not None and call.receiver.is_a("fastapi.BackgroundTasks")
+    ):
+        for task in _functions(call.argument("func", 0), source):
+            yield Reach(task, "background-task", task.is_async, reach.route, reach, call)
+    elif name in TO_THREAD:
+        given = call.argument("func", 1 if name.endswith("run_in_executor") else 0) or call.argument("target")
+        for function in _functions(given, source):
+            if not function.is_async:
+                yield Reach(function, reach.context, on_loop=False, route=reach.route, before=reach, call=call)
+    elif name in STREAMS or call.method in {"StreamingResponse", "EventSourceResponse"}:
+        for generator in _functions(call.argument("content", 0), source):
+            yield Reach(generator, "stream", generator.is_async, reach.route, reach, call)
+    elif name in TO_LOOP and reach.on_loop:
+        for function in _functions(call.argument("func", 0), source):
+            if function.is_async:
+                yield Reach(function, reach.context, on_loop=True, route=reach.route, before=reach, call=call)
+
+
+def _functions(expression: Expression | None, source: "Source") -> Iterator[Function]:
+    """The function that an argument stands for: named, bound, partial, or the generator that a call makes."""
+    if expression is None:
+        return
+    if isinstance(expression, Call) and not isinstance(expression.value, FunctionValue | Partial):
+        target = source.called_function(expression.callee.value)
+        if target is not None and target.is_generator:
+            yield target
+        return
+    value: Value = expression.value
+    if isinstance(value, FunctionValue | Partial | Instance) and not isinstance(value, ClassValue):
+        found = source.function_of(value)
+        if found is not None:
+            yield found
