@@ -137,5 +137,5 @@ def _comments(source: Source) -> list[Comment]:
     found = []
     for path, file in sorted(source.modules.files.items()):
         for line, column, rules, reason, whole_file, alone in file.facts[2]:
-            found.append(Comment(path, line, column, rules, reason, whole_file, alone))  # type: ignore[arg-type]  # shaped by facts
+            found.append(Comment(path, line, column, rules, reason, whole_file, alone))
     return found

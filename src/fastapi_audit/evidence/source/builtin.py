@@ -217,9 +217,9 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
         case (("list" | "tuple" | "set" | "sorted" | "reversed"), (Listing() as items,)):
             return Listing("list", list(items.items), items.open_ended)
         case (("list" | "tuple" | "set" | "dict"), ()):
-            return Table(dict(keywords)) if name == "dict" else Listing(name, [])
+            return Table.of(keywords) if name == "dict" else Listing(name, [])
         case "dict", (Table() as table,):
-            return Table({**table.items, **keywords}, table.open_ended)
+            return Table(table.items | Table.of(keywords).items, table.open_ended)
         case "enumerate", (Listing() as items,):
             return Listing(
                 "list", [Listing("tuple", [Constant(n), i]) for n, i in enumerate(items.items)], items.open_ended
@@ -263,6 +263,6 @@ def _environment_default(keywords: dict[str, Value]) -> Value:
 def _number(name: str, given: Constant) -> Value:
     converters: dict[str, type[int | float]] = {"int": int, "float": float, "bool": bool}
     try:
-        return Constant(converters[name](given.value), given.is_default)  # type: ignore[arg-type]  # a ValueError or TypeError answers for the rest
+        return Constant(converters[name](given.value), given.is_default)  # type: ignore[arg-type, call-overload]  # a ValueError or TypeError answers for the rest
     except (TypeError, ValueError):
         return Unknown()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.values import (
@@ -137,7 +137,7 @@ class Placed:
     @property
     def withs(self) -> "list[Expression]":
         """The context managers around it, innermost first: the expressions after `with`."""
-        found = []
+        found: list[Expression] = []
         below: syntax.Node = self.node
         for node in self.ancestors:
             if isinstance(node, syntax.With) and below in node.body:
@@ -1088,10 +1088,11 @@ class Settings(Class):
     """A settings class (`BaseSettings`)."""
 
 
-class Program:
+class Program(Protocol):
     """What code asks of the whole program; `link.Source` is it."""
 
-    evaluation: "Evaluation"
+    @property
+    def evaluation(self) -> "Evaluation": ...
 
     def evaluate(self, node: syntax.Expr, scope: Scope) -> Value: ...
     def function(self, value: FunctionValue) -> Function: ...

@@ -1,8 +1,8 @@
 """Reads a program as Python would compose it, without running it: names, values, what is registered on what.
 
 Module bodies, factories, class constructors and decorators are followed with abstract values; the bodies of
-handlers are not. Whatever depends on the environment stays `Unknown`, both branches of an open condition are read, and every
-registration keeps the conditions that it stands under. Steps and depth are bounded.
+handlers are not. Whatever depends on the environment stays `Unknown`, both branches of an open condition are
+read, and every registration keeps the conditions that it stands under. Steps and depth are bounded.
 """
 
 import builtins
@@ -1196,7 +1196,7 @@ class Evaluation:
                 scope.names[parameter.name] = Listing("tuple", given)
                 given = []
             elif parameter.kind == "**":
-                scope.names[parameter.name] = Table(dict(rest))
+                scope.names[parameter.name] = Table.of(rest)
             elif parameter.kind == "positional" and given:
                 scope.names[parameter.name] = given.pop(0)
             elif parameter.name in rest:

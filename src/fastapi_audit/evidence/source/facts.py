@@ -169,9 +169,9 @@ def _formatted(node: ast.FormattedValue) -> Raw:
 
 
 def _template(node: ast.expr) -> Raw:
-    parts = [
-        _expression(getattr(v, "value", v)) if not isinstance(v, ast.Constant) else _constant(v) for v in node.values
-    ]  # type: ignore[attr-defined]  # TemplateStr, Python 3.14
+    """A t-string, Python 3.14: like an f-string, its interpolations hold their expression as `value`."""
+    values: list[ast.expr] = getattr(node, "values", [])
+    parts = [_constant(v) if isinstance(v, ast.Constant) else _expression(getattr(v, "value", v)) for v in values]
     return (TAG[syntax.FString], *_at(node), tuple(parts))
 
 

@@ -10,6 +10,9 @@ from fastapi_audit.model import Location, Unresolved
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
+    from pathspec.pattern import Pattern
+
+    Spec = PathSpec[Pattern]
 
 LARGEST_PYTHON = 2_000_000
 """Bytes; a larger Python file is generated, not written."""
@@ -67,7 +70,7 @@ def discover(root: Path, exclude: Sequence[str] = ()) -> Tree:
 
 
 def _walk(
-    folder: Path, prefix: str, ignores: "list[tuple[str, PathSpec]]", exclude: "PathSpec | None", tree: Tree
+    folder: Path, prefix: str, ignores: "list[tuple[str, Spec]]", exclude: "Spec | None", tree: Tree
 ) -> Iterator[str]:
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
@@ -107,7 +110,7 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _spec(lines: Sequence[str]) -> "PathSpec | None":
+def _spec(lines: Sequence[str]) -> "Spec | None":
     patterns = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not patterns:
         return None
@@ -119,7 +122,7 @@ def _spec(lines: Sequence[str]) -> "PathSpec | None":
         return None
 
 
-def _ignored(path: str, ignores: "list[tuple[str, PathSpec]]", exclude: "PathSpec | None") -> bool:
+def _ignored(path: str, ignores: "list[tuple[str, Spec]]", exclude: "Spec | None") -> bool:
     if exclude is not None and exclude.match_file(path):
         return True
     return any(spec.match_file(path[len(prefix) :]) for prefix, spec in ignores)

@@ -59,7 +59,7 @@ class Source(Program):
 
     def __init__(self, modules: Modules, auth_names: Sequence[str] = ()) -> None:
         self.modules = modules
-        self.evaluation = Evaluation(modules)
+        self._evaluation = Evaluation(modules)
         self.apps: list[App] = []
         """Every application, roots before the ones they mount."""
         self.unresolved: list[Unresolved] = []
@@ -70,6 +70,10 @@ class Source(Program):
         self._class_bodies: dict[int, ClassBody] = {}
         self._values: dict[tuple[int, int], Value] = {}
         self._link()
+
+    @property
+    def evaluation(self) -> Evaluation:
+        return self._evaluation
 
     # Composition
 

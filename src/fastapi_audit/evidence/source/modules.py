@@ -26,7 +26,7 @@ class SourceFile:
     @property
     def body(self) -> tuple[Stmt, ...]:
         if self._body is None:
-            self._body = tuple(syntax.decode(raw) for raw in self.facts[0])  # type: ignore[misc]  # a module's body is statements
+            self._body = tuple(syntax.decode(raw) for raw in self.facts[0])
         return self._body
 
     @property

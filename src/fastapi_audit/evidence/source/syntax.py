@@ -6,9 +6,9 @@ The body of a function stays raw until somebody asks for it: most functions of a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-Raw = tuple[object, ...]
+Raw = tuple[Any, ...]
 COLUMNS = 1 << 16
 
 
@@ -350,15 +350,16 @@ class FunctionDef(Stmt):
     decorators: tuple[Expr, ...]
     header_end: int
     """Where the signature ends and the body begins, packed like `start`."""
-    stored: "tuple[Raw, ...] | tuple[Stmt, ...]"
+    stored: tuple[Any, ...]
     """The body, raw until it is asked for."""
+    _decoded: bool = False
 
     @property
     def body(self) -> "tuple[Stmt, ...]":
-        stored = self.stored
-        if stored and isinstance(stored[0], tuple):
-            self.stored = stored = tuple(decode(raw) for raw in stored)  # type: ignore[misc, arg-type]  # raw by the test above
-        return stored  # type: ignore[return-value]  # decoded by now
+        if not self._decoded:
+            self.stored = tuple([decode(raw) for raw in self.stored])
+            self._decoded = True
+        return self.stored
 
     @property
     def first_line(self) -> int:
@@ -410,18 +411,18 @@ CLASSES: tuple[type[Node], ...] = (
 TAG: dict[type[Node], int] = {cls: tag for tag, cls in enumerate(CLASSES)}
 
 
-def decode(raw: Raw) -> Node:
+def decode(raw: Raw) -> Any:  # the caller knows what stands there
     """The typed node of a raw one; function bodies stay raw inside."""
-    cls = CLASSES[raw[0]]  # type: ignore[call-overload]  # the tag is an int by construction
-    values: list[object] = []
+    cls: type[Node] = CLASSES[raw[0]]
+    values: list[Any] = []
     for kind, value in zip(cls.fields, raw[3:], strict=True):
         if kind == "v" or value is None:
             values.append(value)
         elif kind == "n":
-            values.append(decode(value))  # type: ignore[arg-type]  # a node by its kind
+            values.append(decode(value))
         else:
-            values.append(tuple([v if v is None else decode(v) for v in value]))  # type: ignore[attr-defined]  # many nodes by its kind
-    return cls(raw[1], raw[2], *values)  # type: ignore[arg-type]  # shaped by `fields`
+            values.append(tuple([v if v is None else decode(v) for v in value]))
+    return cls(raw[1], raw[2], *values)
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -439,7 +440,8 @@ def children(node: Node) -> Iterator[Node]:
                 yield key
             yield value
         return
-    for kind, name in zip(node.fields, type(node).__match_args__[2:], strict=True):
+    names: tuple[str, ...] = type(node).__match_args__[2:]
+    for kind, name in zip(node.fields, names, strict=True):
         value = getattr(node, name)
         if kind == "n":
             if value is not None:

@@ -7,7 +7,7 @@ from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.modules import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +68,13 @@ class Table:
 
     items: "dict[object, Value]"
     open_ended: bool = False
+
+    @classmethod
+    def of(cls, named: "Mapping[str, Value]") -> "Table":
+        """A table of keyword arguments."""
+        items: dict[object, Value] = {}
+        items.update(named)
+        return cls(items)
 
 
 @dataclass(frozen=True, slots=True)
