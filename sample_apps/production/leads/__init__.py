@@ -1,0 +1,1 @@
+"""A lead-management API for several tenants."""
