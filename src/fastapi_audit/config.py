@@ -112,7 +112,7 @@ def _toml(file: Path) -> dict[str, Any]:
         message = f"{file}:{line}: broken TOML: {what}"
         raise ConfigError(message) from None
     except RecursionError:
-        message = f"{file}: broken TOML: nested too deep"
+        message = f"{file}:1: broken TOML: nested too deep"
         raise ConfigError(message) from None
 
 

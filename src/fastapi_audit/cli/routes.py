@@ -20,7 +20,7 @@ HEADER = ("METHOD", "PATH", "RUNS IN", "AUTH", "DEPENDENCIES", "HANDLER")
 
 
 def routes(
-    path: Annotated[Path, typer.Argument(help=FOLDER)] = Path(),
+    path: Annotated[Path, typer.Argument(readable=False, help=FOLDER)] = Path(),
     *,
     output_format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out files, as in .gitignore; repeatable.")] = None,

@@ -25,7 +25,7 @@ WARNINGS = 20
 
 
 def scan(
-    path: Annotated[Path, typer.Argument(help=FOLDER)] = Path(),
+    path: Annotated[Path, typer.Argument(readable=False, help=FOLDER)] = Path(),
     *,
     select: Annotated[
         list[str] | None, typer.Option(metavar="NAMES", help="Only these rules or items (name or number).")

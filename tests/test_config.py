@@ -1,0 +1,162 @@
+"""The config file: which one is taken, what it may say, and one clear line for everything else."""
+
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.config import Settings, discover, load
+from fastapi_audit.errors import ConfigError
+from fastapi_audit.model import Confidence, Severity
+
+EVERY_KEY = """
+select = ["blocking-call"]
+ignore = ["7"]
+exclude = ["vendored/"]
+fail-on = "critical"
+fail-under = 80
+min-confidence = "low"
+auth-dependencies = ["app.auth.current_user"]
+
+[per-file-ignores]
+"tests/*" = ["debug-true"]
+"""
+
+
+def written(folder: Path, text: str, name: str = "fastapi-audit.toml") -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaint(folder: Path, text: str, name: str = "fastapi-audit.toml") -> str:
+    file = written(folder, text, name)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(str(file))
+    return line.removeprefix(str(file))
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    assert load(written(tmp_path, EVERY_KEY)) == Settings(
+        select=("blocking-call",),
+        ignore=("7",),
+        exclude=("vendored/",),
+        fail_on=Severity.CRITICAL,
+        fail_under=80,
+        min_confidence=Confidence.LOW,
+        per_file_ignores={"tests/*": ("debug-true",)},
+        auth_dependencies=("app.auth.current_user",),
+    )
+
+
+def test_pyproject_has_a_table_of_its_own(tmp_path: Path) -> None:
+    file = written(tmp_path, '[tool.fastapi-audit]\nfail-on = "low"\n', "pyproject.toml")
+
+    assert load(file).fail_on is Severity.LOW
+
+
+def test_a_named_file_of_any_name_is_read_as_settings(tmp_path: Path) -> None:
+    assert load(written(tmp_path, 'fail-on = "low"\n', "strict.toml")).fail_on is Severity.LOW
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "")) == Settings()
+
+
+def test_the_closest_file_wins_up_to_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+    written(tmp_path, "")
+    outer = written(tmp_path / "repository", "")
+    package = tmp_path / "repository" / "services" / "api"
+    package.mkdir(parents=True)
+
+    assert discover(package) == outer
+    inner = written(package, "[tool.fastapi-audit]\n", "pyproject.toml")
+    assert discover(package) == inner
+
+
+def test_a_pyproject_without_the_table_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    outer = written(tmp_path, "", ".fastapi-audit.toml")
+    written(tmp_path / "api", "[project]\nname = 'api'\n", "pyproject.toml")
+
+    assert discover(tmp_path / "api") == outer
+
+
+def test_nothing_above_the_repository_is_read(tmp_path: Path) -> None:
+    written(tmp_path, "")
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+
+    assert discover(tmp_path / "repository") is None
+
+
+def test_without_a_repository_only_the_folder_itself_is_asked(tmp_path: Path) -> None:
+    written(tmp_path, "")
+    (tmp_path / "api").mkdir()
+
+    assert discover(tmp_path / "api") is None
+
+
+def test_an_unknown_key_suggests_the_nearest(tmp_path: Path) -> None:
+    assert complaint(tmp_path, "fail_on = 'high'") == ": unknown key `fail_on`; did you mean `fail-on`?"
+
+
+def test_a_strange_key_lists_the_known_ones(tmp_path: Path) -> None:
+    assert complaint(tmp_path, "colour = 'red'").startswith(": unknown key `colour`; known keys: select, ignore, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fail-on = 'bad'", ": `fail-on`: Input should be 'critical', 'high', 'medium' or 'low', not 'bad'"),
+        ("select = 'x'", ": `select`: Input should be a valid array, not 'x'"),
+        ("select = [1]", ": `select.0`: Input should be a valid string, not 1"),
+        ("fail-under = '80'", ": `fail-under`: Input should be a valid number, not '80'"),
+        ("exclude = [2020-01-01]", None),
+    ],
+)
+def test_a_wrong_value_names_the_key(tmp_path: Path, text: str, expected: str | None) -> None:
+    if expected is None:
+        # A date is no pattern, yet its text is one: it is taken as written.
+        assert load(written(tmp_path, text)).exclude == ("2020-01-01",)
+    else:
+        assert complaint(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("select = [\nignore = ]\n", ":2: broken TOML: Invalid value"),
+        ("[per-file-ignores", ":1: broken TOML: Expected ']' at the end of a table declaration"),
+        ("a = " + "[" * 5000, ":1: broken TOML: nested too deep"),
+    ],
+)
+def test_broken_toml_names_the_line(tmp_path: Path, text: str, expected: str) -> None:
+    assert complaint(tmp_path, text) == expected
+
+
+def test_what_is_not_utf8_names_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "fastapi-audit.toml"
+    file.write_bytes(b"select = []\nignore = ['\xff']\n")
+
+    with pytest.raises(ConfigError, match=r":2: not UTF-8, as TOML must be$"):
+        load(file)
+
+
+def test_a_tool_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    assert (
+        complaint(tmp_path, "[tool]\nfastapi-audit = 1\n", "pyproject.toml") == ": tool.fastapi-audit must be a table"
+    )
+
+
+def test_a_missing_file_or_table_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file or directory$"):
+        load(tmp_path / "none.toml")
+    assert complaint(tmp_path, "[project]", "pyproject.toml").startswith(": no [tool.fastapi-audit] table; ")
+
+
+def test_a_file_of_megabytes_is_no_config_file(tmp_path: Path) -> None:
+    assert "this is no config file" in complaint(tmp_path, "#" * 1_000_001)
