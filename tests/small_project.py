@@ -1,10 +1,9 @@
 """A project, a rule and a scorecard small enough to read beside the test that uses them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fastapi_audit.evidence import Project
+from fastapi_audit.evidence import Gathering, Project, gather
 from fastapi_audit.model import (
     Collection,
     Confidence,
@@ -36,24 +35,13 @@ RFC 6455.
 """
 
 
-@dataclass(slots=True)
-class SmallProject(Project):
-    """A project known from texts alone; its only subject is itself."""
-
-    files_by_path: Mapping[str, str] = field(default_factory=dict)
-
-    def subjects(self, kind: type, of: tuple[str, ...] = ()) -> Sequence[object]:
-        return [self] if kind is Project and not of else []
-
-    def text(self, path: str) -> str | None:
-        return self.files_by_path.get(path)
-
-
-def project(files: Mapping[str, str] | None = None, **known: object) -> SmallProject:
-    small = SmallProject(Path(), "small", gathered=COLLECTED, files_by_path=files or {})
+def project(folder: Path, **known: object) -> Project:
+    """The evidence of an application of one file."""
+    (folder / "main.py").write_text("from fastapi import FastAPI\n\napp = FastAPI()\n", encoding="utf-8")
+    gathered = gather(Gathering(folder, use_cache=False))
     for name, value in known.items():
-        setattr(small, name, value)
-    return small
+        setattr(gathered, name, value)
+    return gathered
 
 
 def rule(

@@ -32,21 +32,21 @@ def sees_project_twice(project: Project, same: Project) -> Iterator[Finding]:
     yield Finding("both", PLACE)
 
 
-def test_a_silent_rule_passes_and_counts_what_it_looked_at() -> None:
-    judged = judge(rule(silent), project())
+def test_a_silent_rule_passes_and_counts_what_it_looked_at(tmp_path: Path) -> None:
+    judged = judge(rule(silent), project(tmp_path))
 
     assert (judged.outcome, judged.subjects, judged.findings) == (Outcome.PASS, 1, ())
 
 
-def test_two_checks_of_one_subject_look_at_one_subject() -> None:
+def test_two_checks_of_one_subject_look_at_one_subject(tmp_path: Path) -> None:
     twofold = rule(silent)
     twofold.check(silent)
 
-    assert judge(twofold, project()).subjects == 1
+    assert judge(twofold, project(tmp_path)).subjects == 1
 
 
-def test_a_finding_carries_what_the_rule_says_of_itself() -> None:
-    (_, found) = judge(rule(twice_at_one_place), project()).findings
+def test_a_finding_carries_what_the_rule_says_of_itself(tmp_path: Path) -> None:
+    (_, found) = judge(rule(twice_at_one_place), project(tmp_path)).findings
 
     assert (found.rule, found.item, found.severity, found.confidence, found.evidence) == (
         "open-socket",
@@ -57,15 +57,15 @@ def test_a_finding_carries_what_the_rule_says_of_itself() -> None:
     )
 
 
-def test_findings_of_one_rule_at_one_place_are_one_and_sorted() -> None:
-    judged = judge(rule(twice_at_one_place), project())
+def test_findings_of_one_rule_at_one_place_are_one_and_sorted(tmp_path: Path) -> None:
+    judged = judge(rule(twice_at_one_place), project(tmp_path))
 
     assert [finding.message for finding in judged.findings] == ["third", "first"]
     assert judged.outcome is Outcome.FAIL
 
 
-def test_a_crash_is_an_outcome_on_one_line_that_names_the_place() -> None:
-    judged = judge(rule(crashing), project())
+def test_a_crash_is_an_outcome_on_one_line_that_names_the_place(tmp_path: Path) -> None:
+    judged = judge(rule(crashing), project(tmp_path))
 
     assert judged.outcome is Outcome.ERROR
     assert judged.findings == ()
@@ -74,31 +74,37 @@ def test_a_crash_is_an_outcome_on_one_line_that_names_the_place() -> None:
     assert "\n" not in judged.reason
 
 
-def test_without_evidence_nothing_is_known() -> None:
-    judged = judge(rule(silent), Project(Path(), "unread"))
+def test_without_evidence_nothing_is_known(tmp_path: Path) -> None:
+    judged = judge(rule(silent), project(tmp_path, gathered=()))
 
     assert judged.outcome is Outcome.NOT_RUN
     assert judged.reason == "no source evidence was gathered"
 
 
-def test_a_check_that_wants_the_project_gets_it() -> None:
-    assert judge(rule(sees_project_twice), project()).outcome is Outcome.FAIL
+def test_a_check_that_wants_the_project_gets_it(tmp_path: Path) -> None:
+    assert judge(rule(sees_project_twice), project(tmp_path)).outcome is Outcome.FAIL
 
 
-def test_a_rule_of_newer_versions_does_not_apply_to_older_ones() -> None:
-    judged = judge(rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(versions={"fastapi": "0.100.0"}))
+def test_a_rule_of_newer_versions_does_not_apply_to_older_ones(tmp_path: Path) -> None:
+    judged = judge(
+        rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(tmp_path, versions={"fastapi": "0.100.0"})
+    )
 
     assert judged.outcome is Outcome.NOT_APPLICABLE
     assert judged.reason == "speaks of fastapi>=0.137; the project uses fastapi 0.100.0"
 
 
-def test_a_rule_runs_within_its_versions_without_a_word() -> None:
-    judged = judge(rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(versions={"fastapi": "0.165.0"}))
+def test_a_rule_runs_within_its_versions_without_a_word(tmp_path: Path) -> None:
+    judged = judge(
+        rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(tmp_path, versions={"fastapi": "0.165.0"})
+    )
 
     assert [finding.message for finding in judged.findings] == ["third", "first"]
 
 
-def test_an_unknown_version_is_said_in_the_message() -> None:
-    judged = judge(rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(versions={"fastapi": ">=0.1"}))
+def test_an_unknown_version_is_said_in_the_message(tmp_path: Path) -> None:
+    judged = judge(
+        rule(twice_at_one_place, applies_to="fastapi>=0.137"), project(tmp_path, versions={"fastapi": ">=0.1"})
+    )
 
     assert judged.findings[0].message == "third (assuming fastapi>=0.137: the project pins no version)"

@@ -16,7 +16,10 @@ from fastapi_audit.reports.cells import columns, cut, padded, visible
 
 FORMATS = ("text", "json", "markdown")
 
-HEADER = ("METHOD", "PATH", "RUNS IN", "AUTH", "DEPENDENCIES", "HANDLER")
+HEADER = ("METHOD", "PATH", "RUNS IN", "AUTH", "DEPENDENCIES", "HANDLER", "PLACE")
+
+NAMES = 2
+"""Dependencies that are named in a cell."""
 
 
 def routes(
@@ -53,9 +56,23 @@ def _row(route: RouteRow) -> tuple[str, ...]:
     runs_in = "" if route.kind == "mount" else "event loop" if route.is_async else "thread"
     methods = ",".join(route.methods) or route.kind.upper()
     condition = f" (if {route.condition})" if route.condition else ""
-    auth, dependencies = ", ".join(route.auth) or "-", ", ".join(route.dependencies) or "-"
-    cells = (methods, route.path + condition, runs_in, auth, dependencies, route.endpoint)
+    cells = (
+        methods,
+        route.path + condition,
+        runs_in,
+        _short(route.auth),
+        _short(route.dependencies),
+        route.endpoint.rpartition(".")[2],
+        str(route.location or ""),
+    )
     return tuple(visible(cell) for cell in cells)
+
+
+def _short(names: Sequence[str]) -> str:
+    """The last part of the first names; JSON has them whole."""
+    shown = [name.rpartition(".")[2] for name in names[:NAMES]]
+    further = [f"+{len(names) - NAMES}"] if len(names) > NAMES else []
+    return ", ".join([*shown, *further]) or "-"
 
 
 def _layer(row: MiddlewareRow) -> str:
