@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from sample_apps import SECRETS, client, prepared_production
+from sample_apps import SECRETS, client, copied, prepared_production
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +131,14 @@ def test_production_does_not_start_without_its_secrets(tmp_path: Path) -> None:
         copy.run("-c", "import leads.main")
     assert "metrics_token" in str(refused.value)
     assert "too-short-canary" not in str(refused.value)
+
+
+def test_prototype_starts_and_answers(tmp_path: Path) -> None:
+    with copied("prototype", tmp_path).serve("app.main:app") as server, client(server.url) as http:
+        login = {"username": "admin@example.com", "password": "admin123"}
+
+        assert http.get("/health").json() == {"status": "healthy"}
+        assert "access_token" in http.post("/login", data=login).json()
+        assert http.post("/leads/batch", json=[{"name": "A", "email": "a@example.com"}]).json() == {"created": 1}
+        assert http.get("/leads/mine").json() == {"user": "anonymous", "leads": []}
+        assert http.get("/leads/export").text == "1,A,a@example.com\n"
