@@ -1,8 +1,8 @@
 """Compose files."""
 
 import pytest
-from conftest import Reading
 
+from deployed import Reading
 from fastapi_audit.evidence.deployment import Service, ServiceKind
 
 
@@ -74,7 +74,7 @@ def test_merge_keys_and_anchors_are_followed_and_stand_where_they_are_written(re
         ("{target: 80, published: 8080, host_ip: 127.0.0.1}", "127.0.0.1", "8080", "80", False),
     ],
 )
-def test_a_published_port_is_public_unless_bound_to_the_loopback(  # noqa: PLR0913  one column each
+def test_a_published_port_is_public_unless_bound_to_the_loopback(
     reading: Reading, *, written: str, host: str | None, published: str | None, target: str, public: bool
 ) -> None:
     (port,) = service(reading, f"services:\n  api:\n    image: a\n    ports: [{written}]").ports

@@ -1,8 +1,8 @@
 """Dockerfiles."""
 
 import pytest
-from conftest import Reading
 
+from deployed import Reading
 from fastapi_audit.evidence.deployment import Image
 
 

@@ -1,6 +1,6 @@
 """Requirements and lock files."""
 
-from conftest import Reading
+from deployed import Reading
 
 
 def test_a_lock_file_decides_over_ranges(reading: Reading) -> None:

@@ -1,8 +1,8 @@
 """The one model of how a server is started."""
 
 import pytest
-from conftest import Reading
 
+from deployed import Reading
 from fastapi_audit.evidence.deployment import DecidedBy, Home, Program, ServerCommand
 
 
