@@ -94,8 +94,9 @@ class Run:
     def scan(self, output: Output, *, fix: bool) -> ExitCode:
         """Fixes when asked, then reports what is left."""
         audit = self.fixed() if fix else self.audit()
-        output.write(Material(audit.scorecard, {rule.name: rule for rule in self.rules}, audit.project.text))
-        warn_of(audit.scorecard)
+        material = Material(audit.scorecard, {rule.name: rule for rule in self.rules}, audit.project.text)
+        output.write(material)
+        warn_of(material)
         return exit_code(audit.scorecard, self.settings)
 
     def fixed(self) -> Audit:
@@ -137,13 +138,15 @@ def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
     return ExitCode.CLEAN
 
 
-def warn_of(scorecard: Scorecard) -> None:
+def warn_of(material: Material) -> None:
     """Names on stderr what could not be read or judged, and the comments that silence nothing."""
-    for result in scorecard.results:
+    for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
             warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
-    told = [entry for entry in scorecard.unresolved if entry.kind in ("file", "suppression")]
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression")]
     for entry in told[:WARNINGS]:
-        warn(f"warning: {entry.location}: {entry.message}" if entry.location else f"warning: {entry.message}")
+        place = f"{material.shown(str(entry.location))}: " if entry.location else ""
+        said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message
+        warn(f"warning: {place}{said}")
     if len(told) > WARNINGS:
         warn(f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`")

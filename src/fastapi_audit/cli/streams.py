@@ -65,9 +65,8 @@ def warn(text: str) -> None:
     """One line of progress or warning on stderr."""
     from fastapi_audit.reports.cells import visible  # noqa: PLC0415  most runs have nothing to say
 
-    lines = (visible(line) for line in text.split("\n"))
     encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stderr.write(visible(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def save(path: Path, text: str) -> None:
