@@ -14,7 +14,7 @@ from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering
 from fastapi_audit.model import Confidence, ExitCode, Outcome, Scorecard, Severity
-from fastapi_audit.reports import Material, severity_of
+from fastapi_audit.reports import Material, counted, severity_of
 from fastapi_audit.rule import Rule
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Run:
         from fastapi_audit.fixing import settle  # noqa: PLC0415  only --fix pays for it
 
         repair = settle(self.target.root, self._scanned, unsafe=self.unsafe)
-        warn(f"fixed {len(repair.applied)} findings in {len(repair.changes)} files")
+        warn(f"fixed {counted(len(repair.applied), 'finding')} in {counted(len(repair.changes), 'file')}")
         for line in repair.refused:
             warn(f"warning: {line}")
         return self.last if self.last and repair.settled else self.audit()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import floor
 
 from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity
-from fastapi_audit.reports import Look, Material, severity_of
+from fastapi_audit.reports import Look, Material, counted, severity_of
 from fastapi_audit.reports.cells import (
     BLUE,
     BOLD,
@@ -133,8 +133,8 @@ def _counts(scorecard: Scorecard) -> str:
     parts = ", ".join(f"{by_severity[severity]} {severity}" for severity in Severity if by_severity[severity])
     hidden = Counter(finding.suppressed.kind for finding in scorecard.findings if finding.suppressed)
     aside = ", ".join(f"{count} by {kind}" for kind, count in sorted(hidden.items()))
-    total = f"{_number(len(shown), 'finding')} ({parts})" if shown else "No findings"
-    return f"{total} in {_number(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
+    total = f"{counted(len(shown), 'finding')} ({parts})" if shown else "No findings"
+    return f"{total} in {counted(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
 
 
 def _score(scorecard: Scorecard, look: Look) -> str:
@@ -150,9 +150,9 @@ def _coverage(scorecard: Scorecard) -> str:
     asleep = sum(result.outcome is Outcome.NOT_RUN for result in scorecard.results)
     notes = [
         f"from {' and '.join(collected) or 'no'} evidence",
-        f"{_number(crashed, 'rule')} crashed" if crashed else "",
-        f"{_number(asleep, 'rule')} not run" if asleep else "",
-        f"{_number(len(scorecard.unresolved), 'place')} not resolved" if scorecard.unresolved else "",
+        f"{counted(crashed, 'rule')} crashed" if crashed else "",
+        f"{counted(asleep, 'rule')} not run" if asleep else "",
+        f"{counted(len(scorecard.unresolved), 'place')} not resolved" if scorecard.unresolved else "",
     ]
     return f"coverage {scorecard.coverage:.0%}: {', '.join(note for note in notes if note)}"
 
@@ -183,24 +183,20 @@ def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:
     filled = round(score / 100 * BAR)
     bar = painted(full * filled + empty * (BAR - filled), look, _colour(score))
     title = padded(cut(item.title, width), width)
-    return f"  {item.number:>2}  {title}  {bar} {score:>4.0f}  {_number(findings, 'finding')}"
+    return f"  {item.number:>2}  {title}  {bar} {score:>4.0f}  {counted(findings, 'finding')}"
 
 
 def _fix_first(scorecard: Scorecard) -> str:
     """What repairing a rule's findings brings; under a cap the score itself moves only with the last of them."""
     best = gains(scorecard.results)[:FIRST]
     return " · ".join(
-        f"+{_points(gain.raw - (scorecard.raw or 0.0))} {gain.rule} ({_number(gain.findings, 'place')})"
+        f"+{_points(gain.raw - (scorecard.raw or 0.0))} {gain.rule} ({counted(gain.findings, 'place')})"
         for gain in best
     )
 
 
 def _points(value: float) -> str:
     return f"{value:.0f}" if value >= 1 else f"{value:.1f}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _colour(score: float) -> str:
