@@ -14,6 +14,9 @@ from fastapi_audit.cli.streams import warn
 from fastapi_audit.errors import AuditError
 from fastapi_audit.model import ExitCode
 
+FRAMES = 12
+"""Of a bug's traceback, the innermost; endless recursion has thousands."""
+
 # Without markup typer leaves rich alone, which costs more to import than a small scan takes.
 application = typer.Typer(
     name="fastapi-audit",
@@ -55,7 +58,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001
         import traceback  # noqa: PLC0415  only for a bug
 
-        for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
+        for line in "".join(traceback.format_exception(error, limit=-FRAMES)).rstrip().split("\n"):
             warn(line)
         warn(f"error: this is a bug in fastapi-audit {__version__}; please report it with the lines above")
         sys.exit(int(ExitCode.INCOMPLETE))

@@ -77,27 +77,22 @@ def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterat
 
 
 def _heading(finding: Finding, material: Material, look: Look) -> Iterator[str]:
-    """One line where it fits; what does not goes on below."""
+    """On one line where it fits; else the place, which is for clicking, has a line of its own."""
     severity = severity_of(finding)
-    place = material.shown(str(finding.location)) if finding.location else material.scorecard.root
+    place = visible(material.shown(str(finding.location)) if finding.location else material.scorecard.root)
     words = [
-        (visible(place), (BOLD,)),
         (finding.rule, (BOLD, COLOURS[severity])),
         (severity, (COLOURS[severity],)),
         (finding.status, (DIM,)),
         (cut(visible(finding.operation or ""), look.width - 2), (CYAN,)),
     ]
-    line, used = "", 0
-    for word, codes in words:
-        if not word:
-            continue
-        if line and used + 2 + columns(word) > look.width:
-            yield line
-            line, used = "  ", 0
-        gap = "  " if line.strip() else ""
-        line += gap + painted(word, look, *codes)
-        used += 2 + columns(word)
-    yield line
+    width = sum(2 + columns(word) for word, _ in words if word)
+    rest = "".join("  " + painted(word, look, *codes) for word, codes in words if word)
+    if columns(place) + width <= look.width:
+        yield painted(place, look, BOLD) + rest
+    else:
+        yield painted(place, look, BOLD)
+        yield from (rest,) if width <= look.width else wrapped("  ".join(word for word, _ in words), look.width, "  ")
 
 
 def _help(rule: Rule | None, look: Look) -> Iterator[str]:
