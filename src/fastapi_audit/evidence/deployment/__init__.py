@@ -1,13 +1,15 @@
 """What the deployment files say, with exact lines; nothing is run."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from fastapi_audit.evidence.deployment.command_line import CommandLine, EnvVar, Healthcheck
-from fastapi_audit.evidence.deployment.compose import Build, Dependency, Service, ServiceKind
+from fastapi_audit.evidence.deployment.compose import Build, DependsOn, Service, ServiceKind
 from fastapi_audit.evidence.deployment.deployment import Deployment, MaxConnections, WorkerTotal
 from fastapi_audit.evidence.deployment.dockerfile import Image, Stage
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import ConfigValue, GunicornConfig
 from fastapi_audit.evidence.deployment.image_reference import ImageReference
-from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, Container, Ingress, Probe, Settings, Workload
+from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Container, Ingress, Probe, Workload
 from fastapi_audit.evidence.deployment.ports import Port
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.reading import read
@@ -18,32 +20,33 @@ from fastapi_audit.evidence.deployment.shell import ShellCommand, ShellScript
 from fastapi_audit.evidence.deployment.text import Text
 from fastapi_audit.evidence.deployment.variables import Reference
 
-SUBJECTS: tuple[type, ...] = (
-    Deployment,
-    Image,
-    Service,
-    Workload,
-    Ingress,
-    Settings,
-    ProcessLine,
-    ServerCommand,
-    GunicornConfig,
-    ShellScript,
-    DotEnv,
-    Requirement,
-    PythonRequirement,
-)
-"""What a check may ask for; `Deployment` is one, and there whenever any deployment file is."""
+SUBJECTS: Mapping[type, Callable[[Deployment], Sequence[object]]] = {
+    Deployment: lambda d: [d] if d.files else [],
+    Image: lambda d: d.images,
+    Service: lambda d: d.services,
+    Workload: lambda d: d.workloads,
+    Ingress: lambda d: d.ingresses,
+    ConfigData: lambda d: d.config_data,
+    ProcessLine: lambda d: d.processes,
+    ServerCommand: lambda d: d.commands,
+    GunicornConfig: lambda d: d.gunicorn_configs,
+    ShellScript: lambda d: d.scripts,
+    DotEnv: lambda d: d.dotenvs,
+    Requirement: lambda d: d.requirements.all,
+    PythonRequirement: lambda d: d.requirements.python,
+}
+"""What a check may ask for, and where it is; `Deployment` sees everything together."""
 
 __all__ = [
     "SUBJECTS",
     "Autoscaler",
     "Build",
     "CommandLine",
+    "ConfigData",
     "ConfigValue",
     "Container",
     "DecidedBy",
-    "Dependency",
+    "DependsOn",
     "Deployment",
     "DotEnv",
     "EnvVar",
@@ -67,7 +70,6 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Setting",
-    "Settings",
     "ShellCommand",
     "ShellScript",
     "Stage",

@@ -61,7 +61,7 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Dependency:
+class DependsOn:
     """One service that another one waits for."""
 
     service: str
@@ -96,7 +96,7 @@ class Service:
     """`expose:`, reachable for other services only."""
     volumes: tuple[Text, ...] = ()
     """The short form, or of the long form the source and target as `source:target`."""
-    depends_on: tuple[Dependency, ...] = ()
+    depends_on: tuple[DependsOn, ...] = ()
     healthcheck: Healthcheck | None = None
     secrets: tuple[Text, ...] = ()
     profiles: tuple[str, ...] = ()
@@ -298,13 +298,13 @@ def _volumes(node: Node | None) -> Iterator[Text]:
             yield Text(item.text.document, item.text.start, item.text.end, pair)
 
 
-def _dependencies(node: Node | None) -> Iterator[Dependency]:
+def _dependencies(node: Node | None) -> Iterator[DependsOn]:
     if isinstance(node, Mapping):
         for pair in node.pairs:
             condition = pair.value.scalar("condition") if isinstance(pair.value, Mapping) else None
-            yield Dependency(pair.key.value, condition.value if condition else None, pair.text)
+            yield DependsOn(pair.key.value, condition.value if condition else None, pair.text)
     elif isinstance(node, Sequence):
-        yield from (Dependency(text.value, None, text) for text in _texts(node))
+        yield from (DependsOn(text.value, None, text) for text in _texts(node))
 
 
 def _healthcheck(body: Mapping) -> Healthcheck | None:

@@ -8,8 +8,9 @@ from fastapi_audit.evidence.deployment.compose import Service, ServiceKind
 from fastapi_audit.evidence.deployment.dockerfile import Image
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
-from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, Ingress, Settings, Workload
+from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Ingress, Workload
 from fastapi_audit.evidence.deployment.process import ProcessLine
+from fastapi_audit.evidence.deployment.remarks import Remark
 from fastapi_audit.evidence.deployment.requirements import Requirements
 from fastapi_audit.evidence.deployment.server_command import ServerCommand
 from fastapi_audit.evidence.deployment.shell import ShellScript
@@ -60,7 +61,7 @@ class Deployment:
     services: tuple[Service, ...] = ()
     workloads: tuple[Workload, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
-    settings: tuple[Settings, ...] = ()
+    config_data: tuple[ConfigData, ...] = ()
     autoscalers: tuple[Autoscaler, ...] = ()
     processes: tuple[ProcessLine, ...] = ()
     scripts: tuple[ShellScript, ...] = ()
@@ -68,6 +69,7 @@ class Deployment:
     dotenvs: tuple[DotEnv, ...] = ()
     commands: tuple[ServerCommand, ...] = ()
     requirements: Requirements = field(default_factory=Requirements)
+    remarks: tuple[Remark, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     files: int = 0
     """How many deployment files were read."""
@@ -210,7 +212,7 @@ def _kind(service: Service, *, is_server: bool) -> ServiceKind:
             return kind
     lines = (service.entrypoint, service.command)
     words = " ".join(word for line in lines if line for word in line.values)
-    if WORKERS.search(words):
+    if WORKERS.search(words) or re.search(r"(?:^|[-_])workers?(?:$|[-_])", service.name):
         return ServiceKind.WORKER
     if MIGRATIONS.search(words) or MIGRATIONS.search(service.name):
         return ServiceKind.MIGRATION

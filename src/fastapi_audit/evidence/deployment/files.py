@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,9 +37,6 @@ DEVELOPMENT = frozenset(
     }
 )
 
-Excluded = Callable[[str], bool]
-"""Whether a path (POSIX, relative to the root; folders end in `/`) is left out of the audit."""
-
 
 def is_development(path: str) -> bool:
     """Whether a name says that the file is not what runs in production: `compose.dev.yml`, `tests/…`, `examples/…`."""
@@ -58,13 +55,13 @@ class Files:
     _bytes: int = 0
 
     @classmethod
-    def below(cls, root: Path, excluded: Excluded) -> "Files":
+    def below(cls, root: Path) -> "Files":
         """Lists the tree without following any link."""
         files = cls(root)
-        files.paths = tuple(sorted(files.walk(excluded)))
+        files.paths = tuple(sorted(files.walk()))
         return files
 
-    def walk(self, excluded: Excluded) -> Iterator[str]:
+    def walk(self) -> Iterator[str]:
         folders, seen = [""], 0
         while folders:
             folder = folders.pop()
@@ -74,11 +71,10 @@ class Files:
                 if seen > MOST_ENTRIES:
                     self.note("file", f"looked at the first {MOST_ENTRIES} files only; exclude folders that hold none")
                     return
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in SKIPPED_FOLDERS and not excluded(f"{path}/"):
-                        folders.append(f"{path}/")
-                elif not excluded(path):
+                if not entry.is_dir(follow_symlinks=False):
                     yield path
+                elif entry.name not in SKIPPED_FOLDERS:
+                    folders.append(f"{path}/")
 
     def note(self, kind: str, message: str, location: Location | None = None) -> None:
         """Says that something exists and is not known."""
@@ -109,6 +105,11 @@ class Files:
         except OSError:
             return False
         return all(word in content for word in words)
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """Everything that was read, by path."""
+        return tuple(document for _, document in sorted(self._read.items()) if document)
 
     def _open(self, path: str, limit: int) -> Document | None:
         target = self.root / path

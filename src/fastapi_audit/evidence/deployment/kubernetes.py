@@ -190,8 +190,8 @@ class Ingress:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """A ConfigMap or a Secret that is written out in the project."""
+class ConfigData:
+    """A kubernetes ConfigMap or Secret that is written out in the project."""
 
     kind: str
     name: str
@@ -220,7 +220,7 @@ class Autoscaler:
         return self.body.location
 
 
-Manifest = Workload | Ingress | Settings | Autoscaler
+Manifest = Workload | Ingress | ConfigData | Autoscaler
 
 
 def manifests(document: Document, top: tuple[Node, ...]) -> Iterator[Manifest]:
@@ -258,7 +258,7 @@ def _manifest(kind: str, body: Mapping, *, production: bool) -> Iterator[Manifes
             entries = tuple(_entries(body.mapping(key)))
             if entries:
                 encoded = kind == "Secret" and key == "data"
-                yield Settings(kind, title, body, entries, encoded, production)
+                yield ConfigData(kind, title, body, entries, encoded, production)
 
 
 def _ingress(kind: str, name: str, body: Mapping, *, production: bool) -> Iterator[Ingress]:

@@ -10,7 +10,7 @@ from fastapi_audit.evidence.deployment.dockerfile import Image, Stage
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.files import is_development
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
-from fastapi_audit.evidence.deployment.kubernetes import Container, Settings, Workload
+from fastapi_audit.evidence.deployment.kubernetes import ConfigData, Container, Workload
 from fastapi_audit.evidence.deployment.launching import Launch, Way, launches
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.server_command import Home, ServerCommand, Variable
@@ -29,7 +29,7 @@ class Parts:
     images: tuple[Image, ...] = ()
     services: tuple[Service, ...] = ()
     workloads: tuple[Workload, ...] = ()
-    settings: tuple[Settings, ...] = ()
+    settings: tuple[ConfigData, ...] = ()
     processes: tuple[ProcessLine, ...] = ()
     scripts: tuple[ShellScript, ...] = ()
     configs: tuple[GunicornConfig, ...] = ()

@@ -1,7 +1,7 @@
 """Recognises the deployment files of a project and reads each with the reader of its kind."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from fastapi_audit.evidence.deployment.compose import IS_COMPOSE, Service, servi
 from fastapi_audit.evidence.deployment.deployment import Deployment, with_kinds
 from fastapi_audit.evidence.deployment.dockerfile import Image
 from fastapi_audit.evidence.deployment.dotenv import IS_DOTENV, DotEnv, dotenv
-from fastapi_audit.evidence.deployment.files import Excluded, Files, is_development
+from fastapi_audit.evidence.deployment.files import Files, is_development
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
-from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, Ingress, Settings, Workload, manifests
+from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Ingress, Workload, manifests
 from fastapi_audit.evidence.deployment.linking import Parts, server_commands
 from fastapi_audit.evidence.deployment.process import ProcessLine, procfile, unit
+from fastapi_audit.evidence.deployment.remarks import remarks
 from fastapi_audit.evidence.deployment.requirements import requirements
 from fastapi_audit.evidence.deployment.shell import ShellScript
 from fastapi_audit.evidence.deployment.text import Document
@@ -37,7 +38,7 @@ class _Reader:
     services: list[Service] = field(default_factory=list)
     workloads: list[Workload] = field(default_factory=list)
     ingresses: list[Ingress] = field(default_factory=list)
-    settings: list[Settings] = field(default_factory=list)
+    settings: list[ConfigData] = field(default_factory=list)
     autoscalers: list[Autoscaler] = field(default_factory=list)
     processes: list[ProcessLine] = field(default_factory=list)
     scripts: list[ShellScript] = field(default_factory=list)
@@ -96,25 +97,25 @@ class _Reader:
                 for manifest in manifests(document, top):
                     self.manifest(manifest)
 
-    def manifest(self, manifest: Workload | Ingress | Settings | Autoscaler) -> None:
+    def manifest(self, manifest: Workload | Ingress | ConfigData | Autoscaler) -> None:
         match manifest:
             case Workload():
                 self.workloads.append(manifest)
             case Ingress():
                 self.ingresses.append(manifest)
-            case Settings():
+            case ConfigData():
                 self.settings.append(manifest)
             case Autoscaler():
                 self.autoscalers.append(manifest)
 
 
-def read(root: Path, excluded: Excluded = lambda _: False) -> Deployment:
+def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
     """Reads every deployment file below the root; runs nothing and follows no link out of the tree.
 
-    `excluded` is asked for each path (POSIX, relative to the root; a folder ends in `/`). What cannot be read or
-    understood is in `unresolved`, one line each.
+    `paths` are the files to choose from (POSIX, relative to the root); without them the tree is listed. What cannot
+    be read or understood is in `unresolved`, one line each.
     """
-    files = Files.below(root, excluded)
+    files = Files.below(root) if paths is None else Files(root, tuple(sorted(paths)))
     reader = _Reader(files, git_index.tracked(root))
     for path in files.paths:
         if reader.count >= MOST_FILES:
@@ -142,7 +143,7 @@ def read(root: Path, excluded: Excluded = lambda _: False) -> Deployment:
         services=tuple(kinds.values()),
         workloads=workloads,
         ingresses=tuple(reader.ingresses),
-        settings=parts.settings,
+        config_data=parts.settings,
         autoscalers=tuple(reader.autoscalers),
         processes=parts.processes,
         scripts=parts.scripts,
@@ -150,8 +151,9 @@ def read(root: Path, excluded: Excluded = lambda _: False) -> Deployment:
         dotenvs=parts.dotenvs,
         commands=tuple(replace(c, service=kinds[c.service.path, c.service.name]) if c.service else c for c in commands),
         requirements=asked,
+        remarks=tuple(r for d in files.documents for r in remarks(d)),
         unresolved=tuple(files.unresolved),
-        files=reader.count,
+        files=reader.count + asked.files,
     )
 
 

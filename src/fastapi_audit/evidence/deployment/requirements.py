@@ -80,6 +80,8 @@ class Requirements:
     python: tuple[PythonRequirement, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     """Exact versions by name; a distribution whose files disagree is left out."""
+    files: int = 0
+    """How many files were read."""
 
     def asks_for(self, name: str) -> bool:
         """Whether production needs a distribution, directly or through the lock file."""
@@ -100,7 +102,9 @@ def normal(name: str) -> str:
 def requirements(files: Files) -> Requirements:
     """Reads every requirement, manifest and lock file."""
     found = tuple(_all(files))
-    return Requirements(found, tuple(_pythons(files)), _versions(found))
+    python = tuple(_pythons(files))
+    read = {r.text.path for r in found} | {p.text.path for p in python}
+    return Requirements(found, python, _versions(found), len(read))
 
 
 def _all(files: Files) -> Iterator[Requirement]:
