@@ -1,6 +1,7 @@
 """Everything that is known of the audited project, and every subject that a rule may ask for."""
 
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
+from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -23,6 +24,7 @@ __all__ = [
     "SUBJECTS",
     "UNKNOWN",
     "App",
+    "Blocking",
     "Call",
     "Class",
     "Comment",

@@ -11,6 +11,7 @@ from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
 from fastapi_audit.evidence.source.composition import App, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
+from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
@@ -115,6 +116,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Settings: lambda s: [c for c in s.classes if isinstance(c, Settings)],
     Handler: lambda s: s.handlers,
     Resource: lambda s: s.resources,
+    Reach: lambda s: s.ways_on_loop,
 }
 
 SUBJECTS: dict[type, EvidenceKind] = dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE) | dict.fromkeys(

@@ -316,6 +316,17 @@ class Expression(Placed):
         return isinstance(self.body.parents.get(id(self.node)), syntax.WithItem)
 
     @property
+    def iterated(self) -> bool:
+        """Whether a `for`, a comprehension or `yield from` runs over it."""
+        match self.body.parents.get(id(self.node)):
+            case syntax.Loop(iterable=iterable) | syntax.Generator(iterable=iterable):
+                return iterable is self.node
+            case syntax.Yield(delegates=delegates):
+                return delegates
+            case _:
+                return False
+
+    @property
     def assigned_to(self) -> str | None:
         """The variable or attribute, as written, that takes its value (awaited or not, also `with … as x`)."""
         node = self.body.parents.get(id(self.node))
@@ -944,6 +955,11 @@ class Function(Body):
         return self.source.on_event_loop(self)
 
     @property
+    def ways(self) -> "list[Reach]":
+        """Every way to it: the shortest of each context, on the loop and in a thread."""
+        return self.source.ways_to(self)
+
+    @property
     def callers(self) -> "list[Call]":
         """The calls of it in the code that requests and start-up reach."""
         return self.source.callers(self)
@@ -1107,5 +1123,6 @@ class Program(Protocol):
     def metadata(self, node: syntax.Parameter, function: Function) -> list[Value]: ...
     def reach_of(self, function: Function) -> "Reach | None": ...
     def on_event_loop(self, function: Function) -> "Reach | None": ...
+    def ways_to(self, function: Function) -> "list[Reach]": ...
     def callers(self, function: Function) -> list[Call]: ...
     def authenticates(self, dependency: "Dependency") -> bool: ...

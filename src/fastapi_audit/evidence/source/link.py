@@ -494,20 +494,29 @@ class Source(Program):
     # Reachability and authentication
 
     @cached_property
-    def _reached(self) -> dict[int, dict[bool, Reach]]:
+    def _reached(self) -> dict[int, list[Reach]]:
         return explore(self)
 
+    def ways_to(self, function: Function) -> list[Reach]:
+        return self._reached.get(id(function.node), [])
+
     def reach_of(self, function: Function) -> Reach | None:
-        ways = self._reached.get(id(function.node), {})
-        return ways.get(True) or ways.get(False)
+        ways = self.ways_to(function)
+        return self.on_event_loop(function) or (ways[0] if ways else None)
 
     def on_event_loop(self, function: Function) -> Reach | None:
-        return self._reached.get(id(function.node), {}).get(True)
+        return next((w for w in self.ways_to(function) if w.on_loop), None)
+
+    @cached_property
+    def ways_on_loop(self) -> list[Reach]:
+        """Every function that runs on the event loop, once for each context, in the order of the files."""
+        ways = [w for found in self._reached.values() for w in found if w.on_loop]
+        return sorted(ways, key=lambda w: (w.function.file.path, w.function.node.start, w.depth))
 
     @cached_property
     def reached_functions(self) -> list[Function]:
         """The functions that a request, a start-up or a task reaches."""
-        return [next(iter(ways.values())).function for ways in self._reached.values()]
+        return [ways[0].function for ways in self._reached.values()]
 
     @cached_property
     def _callers(self) -> dict[int, list[Call]]:
