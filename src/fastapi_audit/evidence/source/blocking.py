@@ -399,14 +399,15 @@ _NEARLY_ALL: dict[str, tuple[frozenset[str], Wait]] = {
 
 
 def blocking_calls(body: Body) -> Iterator[Blocking]:
-    """What blocks in a body, in source order, one for each library; an awaited call never blocks."""
+    """What blocks in a body, in source order, one for each library and for files; an awaited call never blocks."""
     by_library: dict[tuple[str, str], list[Blocking]] = {}
     for call in body.calls:
         name = None if call.awaited else call.name
         wait = None if name is None else _wait(name)
         if name is not None and wait is not None and not _returns_at_once(call, wait):
             found = Blocking(call, name, wait)
-            by_library.setdefault((found.library, wait.kind), []).append(found)
+            library = "files" if wait.kind in {"file", "bulk"} else found.library
+            by_library.setdefault((library, wait.kind), []).append(found)
     for first, *rest in by_library.values():
         yield replace(first, further=tuple(r.call for r in rest))
 
