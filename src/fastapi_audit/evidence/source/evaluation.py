@@ -231,7 +231,7 @@ class Evaluation:
         if isinstance(value, _Later):
             missing = scope.names[name] = Unknown(f"`{value.name}` of {value.file.name}")
             found = self.member(value.file, value.name)
-            scope.names[name] = value if found is None else found  # type: ignore[assignment]  # it may settle later
+            scope.names[name] = value if found is None else found  # it may settle later
             return missing if found is None else found
         return value
 
