@@ -19,6 +19,7 @@ from fastapi_audit.evidence.source.code import (
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
     "SUBJECTS",
@@ -26,6 +27,7 @@ __all__ = [
     "App",
     "Blocking",
     "Call",
+    "Change",
     "Class",
     "Comment",
     "Dependency",
@@ -46,5 +48,7 @@ __all__ = [
     "Route",
     "Settings",
     "Statement",
+    "Variable",
+    "class_changes",
     "gather",
 ]

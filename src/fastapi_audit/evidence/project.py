@@ -9,10 +9,11 @@ from fastapi_audit.evidence import source as reading
 from fastapi_audit.evidence.deployment import Deployment
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
-from fastapi_audit.evidence.source.composition import App, ExceptionHandler, Middleware, Route
+from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
 
@@ -117,6 +118,8 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Handler: lambda s: s.handlers,
     Resource: lambda s: s.resources,
     Reach: lambda s: s.ways_on_loop,
+    Dependency: lambda s: s.dependencies,
+    Variable: lambda s: s.variables,
 }
 
 SUBJECTS: dict[type, EvidenceKind] = dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE) | dict.fromkeys(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fastapi_audit.evidence.source.code import Call, Expression, Function, Program
+from fastapi_audit.evidence.source.code import Call, Class, Expression, Function, Program
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, DEPENDS, ROUTE_METHODS, ROUTERS, SECURITY_PREFIX
 from fastapi_audit.evidence.source.values import (
     NOTHING,
@@ -58,6 +58,12 @@ class Dependency:
             method = provider.cls.lookup("__call__")
             return self.source.function(method.bound(provider)) if isinstance(method, FunctionValue) else None
         return self.source.called_function(provider)
+
+    @property
+    def cls(self) -> Class | None:
+        """The project class whose constructor is the provider, for `Depends(Class)`."""
+        provider = self.provider
+        return self.source.class_of(provider) if isinstance(provider, ClassValue) else None
 
     @property
     def name(self) -> str:
