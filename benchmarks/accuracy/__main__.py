@@ -61,12 +61,17 @@ def _measure(
 def _printed(root: Path) -> Mapping[str, Any]:
     done = subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-m", "fastapi_audit", "routes", str(root), "--output-format", "json"],
-        check=True,
+        check=False,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         timeout=SCAN_SECONDS,
     )
-    return cast("Mapping[str, Any]", json.loads(done.stdout))
+    if done.returncode == 0:
+        return cast("Mapping[str, Any]", json.loads(done.stdout))
+    # A crash is measured like a model that knows nothing.
+    last = done.stderr.decode(errors="replace").splitlines()[-3:]
+    sys.stderr.writelines(f"  {line}\n" for line in last)
+    return {"routes": [], "middleware": [], "unresolved": [{"kind": "crash", "message": " ".join(last)}]}
 
 
 def _gathered(root: Path) -> Mapping[str, Any]:
