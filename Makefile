@@ -39,7 +39,7 @@ fix: $(VENV)/.installed-dev ## Format, and apply what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.installed-dev ## Write checks/ and the README's generated blocks from the rules
+docs: $(VENV)/.installed-dev ## Write checks/ and the README's blocks from the rules and reports/
 	$(BIN)/python tests/pages.py
 
 golden: $(VENV)/.installed-dev ## Write reports/ from the sample apps; review the diff
@@ -51,7 +51,8 @@ clean: ## Remove everything that was made here
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "fastapi-audit needs Python 3.11 or newer; none is on the PATH" >&2; exit 1; }
 # Debian's Python comes without ensurepip; its pip can still install into another environment.
-	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
 		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

@@ -40,19 +40,22 @@ class Ran:
         return self.err.rstrip("\n").split("\n")[-1]
 
 
-def command(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
+def command(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+) -> Ran:
     """Runs `fastapi-audit` with a cache of its own."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     done = subprocess.run(
         [*ORDINARY, sys.executable, "-m", "fastapi_audit", *map(str, arguments)],
         cwd=cwd,
         env=kept | {"XDG_CACHE_HOME": str(cwd.parent / "cache"), "PYTHONUTF8": "1"} | dict(env or {}),
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         check=False,
         timeout=SECONDS,
         stdin=subprocess.DEVNULL,
     )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Ran(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
 
 
 def written(folder: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -1,4 +1,4 @@
-"""Writes what people read about the rules: the pages of checks/ and the table in the README."""
+"""Writes what people read about the rules: the pages of checks/ and two blocks of the README."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from fastapi_audit.checks import load
 from fastapi_audit.explain import checklist_table, page, page_name
 
 ROOT = Path(__file__).parents[1]
-BEGIN = "<!-- checklist: written by `make docs` -->\n"
-END = "<!-- end of checklist -->\n"
+SCORECARD = "Production readiness"
+"""Where the scorecard begins in a text report."""
 
 CONTENTS = """# What is checked
 
@@ -22,15 +22,27 @@ Written by `make docs` from the rules in `src/fastapi_audit/checks/`; a test fai
 def pages() -> dict[Path, str]:
     """Every written file, relative to the repository, with its whole text."""
     rules = load()
-    readme = (ROOT / "README.md").read_text("utf-8")
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
     checks = Path("checks")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = _with_block(readme, "checklist", checklist_table(rules, "checks/"))
+    readme = _with_block(readme, "scorecard", f"```text\n{_scorecard()}\n```")
     return {
-        Path("README.md"): f"{before}{BEGIN}\n{checklist_table(rules, 'checks/')}\n\n{END}{after}",
+        Path("README.md"): readme,
         checks / "README.md": CONTENTS.format(table=checklist_table(rules)),
         **{checks / page_name(item): page(item, rules) for item in ITEMS},
     }
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    begin, end = f"<!-- {name}: written by `make docs` -->\n", f"<!-- end of {name} -->\n"
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{block}\n\n{end}{after}"
+
+
+def _scorecard() -> str:
+    report = (ROOT / "reports" / "prototype.txt").read_text("utf-8")
+    return SCORECARD + report.partition(SCORECARD)[2].rstrip()
 
 
 def stale() -> list[Path]:

@@ -29,7 +29,7 @@ def needed(what: str, path: str | None) -> str:
     """The path; without one the test fails where CI=true and is skipped elsewhere, with the same reason."""
     if path:
         return path
-    reason = f"{what} is not installed; `.ci/run` installs it"
+    reason = f"{what} is not installed; PACKAGES in `.ci/run` names what the tests need"
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -1,6 +1,8 @@
 """`fastapi-audit scan` as a user runs it: exit codes, streams, files, filters, and rules from other packages."""
 
 import json
+import os
+import subprocess
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -57,8 +59,8 @@ def more(tmp_path: Path) -> Path:
     return tmp_path / "more"
 
 
-def scan(service: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
-    return command("scan", "--select", "route-answers", *arguments, cwd=service, env=env)
+def scan(service: Path, *arguments: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE) -> Ran:
+    return command("scan", "--select", "route-answers", *arguments, cwd=service, env=env, stdout=stdout)
 
 
 def document(ran: Ran) -> dict[str, Any]:
@@ -254,3 +256,31 @@ def test_excluded_files_are_not_read(service: Path) -> None:
 
     assert ran.code == 2
     assert ran.err == "error: no FastAPI application found under .; looked at 0 Python files\n"
+
+
+def test_a_report_may_go_to_a_device(service: Path, more: Path) -> None:
+    ran = scan(service, "--output-format", "json", "--output-file", "/dev/stdout", env=answering(more))
+
+    assert document(ran)["schema_version"] == "1"
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_a_report_behind_a_link_replaces_the_file_not_the_link(service: Path, more: Path) -> None:
+    (service / "link.txt").symlink_to("real.txt")
+    (service / "real.txt").write_text("old")
+
+    scan(service, "--output-file", "link.txt", env=answering(more))
+
+    assert (service / "link.txt").is_symlink()
+    assert "it answers" in (service / "real.txt").read_text()
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(service: Path, more: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ran = scan(service, env=answering(more), stdout=writer)
+    finally:
+        os.close(writer)
+
+    assert (ran.code, ran.err) == (1, "")

@@ -15,7 +15,7 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     links = [(page, link) for page in documents for link in re.findall(r"\]\((?!https?:)([^)#]+)", _text(page))]
 
     assert links
-    assert [(page, link) for page, link in links if not (ROOT / page.parent / link).is_file()] == []
+    assert [(page, link) for page, link in links if not (ROOT / page.parent / link).exists()] == []
 
 
 def test_the_first_code_block_of_the_readme_warns_of_the_name() -> None:

@@ -1,15 +1,19 @@
 """The sample apps are what they say they are: those that run answer, and the audit finds what is wrong with them."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from sample_apps import SECRETS, client, copied, prepared_production
+from sample_apps import FOLDER, SECRETS, client, copied, prepared_production
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +146,60 @@ def test_prototype_starts_and_answers(tmp_path: Path) -> None:
         assert http.post("/leads/batch", json=[{"name": "A", "email": "a@example.com"}]).json() == {"created": 1}
         assert http.get("/leads/mine").json() == {"user": "anonymous", "leads": []}
         assert http.get("/leads/export").text == "1,A,a@example.com\n"
+
+
+SERVED_ROUTES = """
+import json
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+from orders.asgi import app
+
+def served(application, prefix=""):
+    for context in iter_route_contexts(application.routes):
+        if isinstance(context.original_route, Mount):
+            yield from served(context.original_route.app, prefix + context.original_route.path)
+        elif hasattr(context.original_route, "dependant"):
+            yield sorted(context.methods or ["WEBSOCKET"]), prefix + context.path, context.endpoint.__name__
+
+print(json.dumps(list(served(app))))
+"""
+
+
+def scanned(*arguments: str) -> dict[str, Any]:
+    """What a command prints as JSON."""
+    command = [sys.executable, "-m", "fastapi_audit", *arguments, "--output-format", "json"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode in {0, 1}, run.stderr
+    answer: dict[str, Any] = json.loads(run.stdout)
+    return answer
+
+
+def test_layered_serves_the_routes_that_the_scan_sees(tmp_path: Path) -> None:
+    served = {
+        (*methods, path, name)
+        for methods, path, name in json.loads(copied("layered", tmp_path).run("-c", SERVED_ROUTES))
+    }
+    scan = scanned("routes", str(FOLDER / "layered"))
+    assert {
+        (*route["methods"], route["path"], route["endpoint"].rpartition(".")[2]) for route in scan["routes"]
+    } == served
+    assert scan["unresolved"] == []
+
+
+def test_layered_mounts_diagnostics_under_a_condition() -> None:
+    routes = scanned("routes", str(FOLDER / "layered"))["routes"]
+    assert {route["path"]: route["condition"] for route in routes if route["condition"]} == {
+        "/diagnostics/build": "settings.debug"
+    }
+
+
+def test_layered_takes_orders(tmp_path: Path) -> None:
+    copy = copied("layered", tmp_path, ORDERS_PRICES_URL="http://127.0.0.1:9")
+    with copy.serve("orders.asgi:app", "--lifespan", "on") as server, client(server.url) as http:
+        http.headers["X-API-Key"] = "demo"
+        assert http.post("/api/v1/orders", json={"article": "teapot", "quantity": 2}).status_code == 201
+        assert [order["article"] for order in http.get("/api/legacy/orders").json()] == ["teapot"]
+        assert http.get("/api/v1/articles/featured").json() == {"slug": "featured", "title": "Featured"}
+        assert http.get("/admin/status").json() == {"open": True}
+        assert http.get("/diagnostics/build").status_code == 200
+        assert http.get("/admin/status", headers={"X-API-Key": "wrong"}).status_code == 403

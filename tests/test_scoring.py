@@ -307,6 +307,23 @@ def test_the_findings_that_hold_the_score_are_named_and_pay_for_it() -> None:
     assert (cap.limit, cap.reason, cap.fingerprints) == (69, "2 critical findings", ("0-0", "0-1"))
     points = {f.fingerprint: f.points for r in card.results for f in r.findings}
     assert points["0-0"] == points["0-1"] > points["5-0"]
+    assert card.final == 69
+    assert math.fsum(points.values()) == pytest.approx(31)
+
+
+def test_a_finding_that_other_evidence_confirms_holds_the_score_lower_than_files_alone() -> None:
+    suspected = found(0, Severity.HIGH)
+    confirmed = replace(suspected, findings=tuple(replace(f, status=Status.CONFIRMED) for f in suspected.findings))
+
+    assert (audit(suspected).score, audit(confirmed).score) == (89, 79)
+    assert audit(confirmed).caps[0].reason == "one confirmed high finding"
+
+
+def test_a_rule_that_finds_more_places_than_it_looked_at_still_takes_no_more_than_its_item() -> None:
+    [row] = (row for row in audit(found(0, Severity.CRITICAL, 300), routes=1).items if row.number == 0)
+
+    # Everywhere, and believed at 0.9: 95 % of the item times 0.9.
+    assert row.score == pytest.approx(100 * (1 - 0.95 * 0.9))
 
 
 def test_a_cap_that_holds_nothing_is_not_mentioned() -> None:

@@ -44,4 +44,4 @@ def test_a_missing_server_fails_in_ci_and_is_skipped_elsewhere(
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     assert summary in run.stdout
-    assert "is not installed; `.ci/run` installs it" in run.stdout
+    assert "is not installed; PACKAGES in `.ci/run` names what the tests need" in run.stdout

@@ -101,7 +101,7 @@ def _examples(rule: Rule) -> Iterator[str]:
         yield "## Reported"
         yield _blocks(bad.files)
         if bad.fixed is not None:
-            yield "## Repaired by `--fix`"
+            yield "## Repaired"
             yield _blocks(bad.fixed_files)
     for good in rule.good[:1]:
         yield "## Not reported"

@@ -14,6 +14,9 @@ from fastapi_audit.cli.streams import warn
 from fastapi_audit.errors import AuditError
 from fastapi_audit.model import ExitCode
 
+FRAMES = 12
+"""Of a bug's traceback, the innermost; endless recursion has thousands."""
+
 # Without markup typer leaves rich alone, which costs more to import than a small scan takes.
 application = typer.Typer(
     name="fastapi-audit",
@@ -49,19 +52,13 @@ def main() -> None:
     try:
         application(prog_name="fastapi-audit")
     except AuditError as error:
-        _end(f"error: {error}", error.exit_code)
+        warn(f"error: {error}")
+        sys.exit(int(error.exit_code))
     # Python ends an unexpected exception with code 1, which would read as "findings".
     except Exception as error:  # noqa: BLE001
-        _end(_internal(error), ExitCode.INCOMPLETE)
+        import traceback  # noqa: PLC0415  only for a bug
 
-
-def _internal(error: Exception) -> str:
-    import traceback  # noqa: PLC0415  only for a bug
-
-    frames = "".join(traceback.format_exception(error))
-    return f"{frames}error: this is a bug in fastapi-audit {__version__}; please report it with the lines above"
-
-
-def _end(message: str, code: int) -> None:
-    warn(message)
-    sys.exit(int(code))
+        for line in "".join(traceback.format_exception(error, limit=-FRAMES)).rstrip().split("\n"):
+            warn(line)
+        warn(f"error: this is a bug in fastapi-audit {__version__}; please report it with the lines above")
+        sys.exit(int(ExitCode.INCOMPLETE))

@@ -14,7 +14,7 @@ from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering
 from fastapi_audit.model import Confidence, ExitCode, Outcome, Scorecard, Severity
-from fastapi_audit.reports import Material, severity_of
+from fastapi_audit.reports import Material, counted, severity_of
 from fastapi_audit.rule import Rule
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ class Run:
     def scan(self, output: Output, *, fix: bool) -> ExitCode:
         """Fixes when asked, then reports what is left."""
         audit = self.fixed() if fix else self.audit()
-        output.write(Material(audit.scorecard, {rule.name: rule for rule in self.rules}, audit.project.text))
-        warn_of(audit.scorecard)
+        material = Material(audit.scorecard, {rule.name: rule for rule in self.rules}, audit.project.text)
+        output.write(material)
+        warn_of(material)
         return exit_code(audit.scorecard, self.settings)
 
     def fixed(self) -> Audit:
@@ -103,7 +104,7 @@ class Run:
         from fastapi_audit.fixing import settle  # noqa: PLC0415  only --fix pays for it
 
         repair = settle(self.target.root, self._scanned, unsafe=self.unsafe)
-        warn(f"fixed {len(repair.applied)} findings in {len(repair.changes)} files")
+        warn(f"fixed {counted(len(repair.applied), 'finding')} in {counted(len(repair.changes), 'file')}")
         for line in repair.refused:
             warn(f"warning: {line}")
         return self.last if self.last and repair.settled else self.audit()
@@ -137,13 +138,15 @@ def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
     return ExitCode.CLEAN
 
 
-def warn_of(scorecard: Scorecard) -> None:
+def warn_of(material: Material) -> None:
     """Names on stderr what could not be read or judged, and the comments that silence nothing."""
-    for result in scorecard.results:
+    for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
             warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
-    told = [entry for entry in scorecard.unresolved if entry.kind in ("file", "suppression")]
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression")]
     for entry in told[:WARNINGS]:
-        warn(f"warning: {entry.location}: {entry.message}" if entry.location else f"warning: {entry.message}")
+        place = f"{material.shown(str(entry.location))}: " if entry.location else ""
+        said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message
+        warn(f"warning: {place}{said}")
     if len(told) > WARNINGS:
         warn(f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`")

@@ -65,17 +65,28 @@ def warn(text: str) -> None:
     """One line of progress or warning on stderr."""
     from fastapi_audit.reports.cells import visible  # noqa: PLC0415  most runs have nothing to say
 
-    lines = (visible(line) for line in text.split("\n"))
     encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stderr.write(visible(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def save(path: Path, text: str) -> None:
     """Writes a report to a file, so that a reader sees the old one or the new one, never half of it."""
     try:
-        with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
-            draft.write(_encoded(text))
+        # A device or a pipe, such as /dev/stdout, is written to; only a file can be replaced.
+        if path.exists() and not path.is_file():
+            path.write_bytes(_encoded(text))
+        else:
+            _replace(path.resolve(), _encoded(text))
+    except OSError as error:
+        message = f"{path}: the report cannot be written: {error.strerror}"
+        raise UsageError(message) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
         try:
+            draft.write(content)
+            draft.close()
             # A temporary file is private; a report has the permissions that any new file would get.
             Path(draft.name).chmod(0o666 & ~_umask())
             Path(draft.name).replace(path)
@@ -83,9 +94,6 @@ def save(path: Path, text: str) -> None:
             with suppress(OSError):
                 Path(draft.name).unlink()
             raise
-    except OSError as error:
-        message = f"{path}: the report cannot be written: {error.strerror}"
-        raise UsageError(message) from None
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
+from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -19,12 +20,15 @@ from fastapi_audit.evidence.source.code import (
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
     "SUBJECTS",
     "UNKNOWN",
     "App",
+    "Blocking",
     "Call",
+    "Change",
     "Class",
     "Comment",
     "Dependency",
@@ -47,5 +51,7 @@ __all__ = [
     "RunningApp",
     "Settings",
     "Statement",
+    "Variable",
+    "class_changes",
     "gather",
 ]

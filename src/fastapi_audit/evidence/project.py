@@ -1,16 +1,20 @@
 """Gathers the kinds of evidence into one `Project`, which hands a rule its subjects."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from fastapi_audit.evidence import deployment as deploying
 from fastapi_audit.evidence import source as reading
 from fastapi_audit.evidence.app import Operation, RunningApp
+from fastapi_audit.evidence.deployment import Deployment
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
-from fastapi_audit.evidence.source.composition import App, ExceptionHandler, Middleware, Route
+from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
+from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
 
@@ -55,6 +59,7 @@ class Project:
     """Resolved versions by distribution name (`fastapi`, `starlette`, `pydantic` …), where known."""
     unresolved: tuple[Unresolved, ...] = ()
     comments: tuple[Comment, ...] = ()
+    deployment: Deployment = field(default_factory=Deployment)
     running: RunningApp | None = None
     """What the imported application says of itself, when it was asked."""
     _texts: dict[str, str | None] = field(default_factory=dict)
@@ -89,6 +94,8 @@ class Project:
             return [self]
         if kind is Call:
             return self.source.calls_to(*of)
+        if kind in deploying.SUBJECTS:
+            return deploying.SUBJECTS[kind](self.deployment)
         if kind is RunningApp:
             return list(self.running.applications()) if self.running else []
         if kind is Operation:
@@ -117,10 +124,14 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Settings: lambda s: [c for c in s.classes if isinstance(c, Settings)],
     Handler: lambda s: s.handlers,
     Resource: lambda s: s.resources,
+    Reach: lambda s: s.ways_on_loop,
+    Dependency: lambda s: s.dependencies,
+    Variable: lambda s: s.variables,
 }
 
 SUBJECTS: dict[type, EvidenceKind] = {
     **dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE),
+    **dict.fromkeys(deploying.SUBJECTS, EvidenceKind.DEPLOYMENT),
     **dict.fromkeys([RunningApp, Operation], EvidenceKind.APP),
 }
 """Every type that the first parameter of a check may have, and the evidence it comes from."""
@@ -131,16 +142,33 @@ def gather(gathering: Gathering) -> Project:
     root = gathering.root.resolve()
     tree = discover(root, gathering.exclude)
     source = reading.read(tree, gathering.auth_names)
+    deployment = deploying.read(root, tree.paths)
     counts = (("files", len(tree.python)), ("applications", len(source.apps)), ("routes", len(source.routes)))
     gathered = (
         Gathered(EvidenceKind.SOURCE, Collection.COLLECTED, counts=counts),
-        Gathered(EvidenceKind.DEPLOYMENT, Collection.NOT_REQUESTED),
+        _deployed(deployment),
         Gathered(EvidenceKind.APP, Collection.NOT_REQUESTED, "use `audit` to import the application"),
         Gathered(EvidenceKind.LIVE, Collection.NOT_REQUESTED, "nothing was probed"),
     )
     return Project(
-        root, root.name, source, tree, gathered, {}, (*tree.left_out, *source.unresolved), tuple(_comments(source))
+        root,
+        root.name,
+        source,
+        tree,
+        gathered,
+        deployment.versions,
+        (*tree.left_out, *source.unresolved, *deployment.unresolved),
+        (*_comments(source), *(Comment(*astuple(remark)) for remark in deployment.remarks)),
+        deployment,
     )
+
+
+def _deployed(deployment: Deployment) -> Gathered:
+    """What became of the deployment files; without any, nothing is known of how the service runs."""
+    counts = (("files", deployment.files), ("commands", len(deployment.commands)))
+    if deployment.files:
+        return Gathered(EvidenceKind.DEPLOYMENT, Collection.COLLECTED, counts=counts)
+    return Gathered(EvidenceKind.DEPLOYMENT, Collection.UNAVAILABLE, "no Dockerfile, compose or other deployment file")
 
 
 def _comments(source: Source) -> list[Comment]:

@@ -45,6 +45,11 @@ def severity_of(finding: Finding) -> Severity:
     return finding.severity or Severity.LOW
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def render(name: str, material: Material, look: Look) -> str:
     """The report in one format, ending with a line break."""
     # Imported by name, so that a scan pays only for the format it prints.

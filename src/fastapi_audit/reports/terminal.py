@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import floor
 
 from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity
-from fastapi_audit.reports import Look, Material, severity_of
+from fastapi_audit.reports import Look, Material, counted, severity_of
 from fastapi_audit.reports.cells import (
     BLUE,
     BOLD,
@@ -77,27 +77,22 @@ def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterat
 
 
 def _heading(finding: Finding, material: Material, look: Look) -> Iterator[str]:
-    """One line where it fits; what does not goes on below."""
+    """On one line where it fits; else the place, which is for clicking, has a line of its own."""
     severity = severity_of(finding)
-    place = material.shown(str(finding.location)) if finding.location else material.scorecard.root
+    place = visible(material.shown(str(finding.location)) if finding.location else material.scorecard.root)
     words = [
-        (visible(place), (BOLD,)),
         (finding.rule, (BOLD, COLOURS[severity])),
         (severity, (COLOURS[severity],)),
         (finding.status, (DIM,)),
         (cut(visible(finding.operation or ""), look.width - 2), (CYAN,)),
     ]
-    line, used = "", 0
-    for word, codes in words:
-        if not word:
-            continue
-        if line and used + 2 + columns(word) > look.width:
-            yield line
-            line, used = "  ", 0
-        gap = "  " if line.strip() else ""
-        line += gap + painted(word, look, *codes)
-        used += 2 + columns(word)
-    yield line
+    width = sum(2 + columns(word) for word, _ in words if word)
+    rest = "".join("  " + painted(word, look, *codes) for word, codes in words if word)
+    if columns(place) + width <= look.width:
+        yield painted(place, look, BOLD) + rest
+    else:
+        yield painted(place, look, BOLD)
+        yield from (rest,) if width <= look.width else wrapped("  ".join(word for word, _ in words), look.width, "  ")
 
 
 def _help(rule: Rule | None, look: Look) -> Iterator[str]:
@@ -133,8 +128,8 @@ def _counts(scorecard: Scorecard) -> str:
     parts = ", ".join(f"{by_severity[severity]} {severity}" for severity in Severity if by_severity[severity])
     hidden = Counter(finding.suppressed.kind for finding in scorecard.findings if finding.suppressed)
     aside = ", ".join(f"{count} by {kind}" for kind, count in sorted(hidden.items()))
-    total = f"{_number(len(shown), 'finding')} ({parts})" if shown else "No findings"
-    return f"{total} in {_number(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
+    total = f"{counted(len(shown), 'finding')} ({parts})" if shown else "No findings"
+    return f"{total} in {counted(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
 
 
 def _score(scorecard: Scorecard, look: Look) -> str:
@@ -150,9 +145,9 @@ def _coverage(scorecard: Scorecard) -> str:
     asleep = sum(result.outcome is Outcome.NOT_RUN for result in scorecard.results)
     notes = [
         f"from {' and '.join(collected) or 'no'} evidence",
-        f"{_number(crashed, 'rule')} crashed" if crashed else "",
-        f"{_number(asleep, 'rule')} not run" if asleep else "",
-        f"{_number(len(scorecard.unresolved), 'place')} not resolved" if scorecard.unresolved else "",
+        f"{counted(crashed, 'rule')} crashed" if crashed else "",
+        f"{counted(asleep, 'rule')} not run" if asleep else "",
+        f"{counted(len(scorecard.unresolved), 'place')} not resolved" if scorecard.unresolved else "",
     ]
     return f"coverage {scorecard.coverage:.0%}: {', '.join(note for note in notes if note)}"
 
@@ -183,24 +178,20 @@ def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:
     filled = round(score / 100 * BAR)
     bar = painted(full * filled + empty * (BAR - filled), look, _colour(score))
     title = padded(cut(item.title, width), width)
-    return f"  {item.number:>2}  {title}  {bar} {score:>4.0f}  {_number(findings, 'finding')}"
+    return f"  {item.number:>2}  {title}  {bar} {score:>4.0f}  {counted(findings, 'finding')}"
 
 
 def _fix_first(scorecard: Scorecard) -> str:
     """What repairing a rule's findings brings; under a cap the score itself moves only with the last of them."""
     best = gains(scorecard.results)[:FIRST]
     return " · ".join(
-        f"+{_points(gain.raw - (scorecard.raw or 0.0))} {gain.rule} ({_number(gain.findings, 'place')})"
+        f"+{_points(gain.raw - (scorecard.raw or 0.0))} {gain.rule} ({counted(gain.findings, 'place')})"
         for gain in best
     )
 
 
 def _points(value: float) -> str:
     return f"{value:.0f}" if value >= 1 else f"{value:.1f}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _colour(score: float) -> str:

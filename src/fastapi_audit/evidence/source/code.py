@@ -6,12 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.libraries import MODELS, SETTINGS
 from fastapi_audit.evidence.source.values import (
     ClassValue,
     Constant,
     External,
     FunctionValue,
     Instance,
+    Listing,
     Scope,
     Table,
     Value,
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 UNKNOWN = ...
 """What `constant` is when only running the program would tell."""
+
+
+PLAIN_BASES = frozenset({"object", "abc.ABC", "typing.Generic", "typing.Protocol", *MODELS, *SETTINGS})
+"""Foreign bases whose instances cannot be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +263,18 @@ class Expression(Placed):
         ]
 
     @property
+    def members(self) -> "list[Value] | None":
+        """What a list stands for, followed through variables and `+`; `None` when more than is known may be in it."""
+        value = self.value
+        return list(value.items) if isinstance(value, Listing) and not value.open_ended else None
+
+    @property
+    def member_names(self) -> list[str | None] | None:
+        """The dotted names of the members of a list; `None` when more than is known may be in it."""
+        members = self.members
+        return None if members is None else [dotted_name(m) for m in members]
+
+    @property
     def operator(self) -> str | None:
         """The symbol of an operation: `+`, `%`, `or`, `==`, `not` …"""
         return self.node.operator if isinstance(self.node, syntax.Operation) else None
@@ -314,6 +332,17 @@ class Expression(Placed):
     def entered(self) -> bool:
         """Whether it is what a `with` or `async with` enters."""
         return isinstance(self.body.parents.get(id(self.node)), syntax.WithItem)
+
+    @property
+    def iterated(self) -> bool:
+        """Whether a `for`, a comprehension or `yield from` runs over it."""
+        match self.body.parents.get(id(self.node)):
+            case syntax.Loop(iterable=iterable) | syntax.Generator(iterable=iterable):
+                return iterable is self.node
+            case syntax.Yield(delegates=delegates):
+                return delegates
+            case _:
+                return False
 
     @property
     def assigned_to(self) -> str | None:
@@ -944,9 +973,39 @@ class Function(Body):
         return self.source.on_event_loop(self)
 
     @property
+    def ways(self) -> "list[Reach]":
+        """Every way to it: the shortest of each context, on the loop and in a thread."""
+        return self.source.ways_to(self)
+
+    @property
+    def in_request(self) -> "Reach | None":
+        """How requests, messages or tasks reach it; `None` when only start-up does, or nothing known."""
+        return self.source.in_request(self)
+
+    @property
+    def asked_for_by(self) -> "list[Dependency]":
+        """The `Depends(...)` that ask for what it provides; empty for anything but a dependency."""
+        return self.source.asking(self)
+
+    @property
     def callers(self) -> "list[Call]":
         """The calls of it in the code that requests and start-up reach."""
         return self.source.callers(self)
+
+    def without_decorator(self, decorator: Expression) -> Edit | None:
+        """An edit that takes a decorator's lines away; `None` when something else stands on them."""
+        start, end = decorator.node.line, decorator.node.end // syntax.COLUMNS
+        lines = [line.decode("utf-8", "replace") for line in self.file.lines[start - 1 : end]]
+        written = "".join(lines)
+        if written.strip() != f"@{decorator.text}" or not written.endswith("\n"):
+            return None
+        return Edit(self.file.path, self.file.offset(start * syntax.COLUMNS), written, "")
+
+    def as_async(self) -> Edit | None:
+        """An edit that declares it with `async def`."""
+        if self.is_async or isinstance(self.node, syntax.Lambda):
+            return None
+        return Edit(self.file.path, self.file.offset(self.node.start), "", "async ")
 
     def without_async(self) -> Edit | None:
         """An edit that declares it with plain `def`."""
@@ -1035,6 +1094,12 @@ class Class:
         return tuple(c.name if isinstance(c, External) else c.qualified_name for c in self.definition.ancestry())[1:]
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all its bases are in the program, so that what it does not define is not there."""
+        known = [c for c in self.definition.ancestry() if isinstance(c, ClassValue)]
+        return all(isinstance(b, ClassValue) or dotted_name(b) in PLAIN_BASES for c in known for b in c.bases)
+
+    @property
     def statements(self) -> list[Statement]:
         return [Statement(s, self.body) for s in self.definition.node.body]
 
@@ -1107,5 +1172,9 @@ class Program(Protocol):
     def metadata(self, node: syntax.Parameter, function: Function) -> list[Value]: ...
     def reach_of(self, function: Function) -> "Reach | None": ...
     def on_event_loop(self, function: Function) -> "Reach | None": ...
+    def ways_to(self, function: Function) -> "list[Reach]": ...
+
+    def in_request(self, function: Function) -> "Reach | None": ...
+    def asking(self, function: Function) -> "list[Dependency]": ...
     def callers(self, function: Function) -> list[Call]: ...
     def authenticates(self, dependency: "Dependency") -> bool: ...

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fastapi_audit.evidence.source.code import Call, Expression, Function, Program
+from fastapi_audit.evidence.source.code import Call, Class, Expression, Function, Program
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, DEPENDS, ROUTE_METHODS, ROUTERS, SECURITY_PREFIX
 from fastapi_audit.evidence.source.values import (
     NOTHING,
@@ -58,6 +58,12 @@ class Dependency:
             method = provider.cls.lookup("__call__")
             return self.source.function(method.bound(provider)) if isinstance(method, FunctionValue) else None
         return self.source.called_function(provider)
+
+    @property
+    def cls(self) -> Class | None:
+        """The project class whose constructor is the provider, for `Depends(Class)`."""
+        provider = self.provider
+        return self.source.class_of(provider) if isinstance(provider, ClassValue) else None
 
     @property
     def name(self) -> str:
@@ -217,7 +223,7 @@ class Route(Registered):
 
     @property
     def condition(self) -> str | None:
-        return " and ".join(dict.fromkeys(self.conditions)) or None
+        return " and ".join(dict.fromkeys((*self.app.conditions, *self.conditions))) or None
 
     @cached_property
     def function(self) -> Function | None:
@@ -406,6 +412,8 @@ class App:
     """`module:variable` where known, else `module:factory()`."""
     mounted_at: str | None = None
     """The path below which another application mounts it; `None` for a root application."""
+    mounted_under: tuple[str, ...] = ()
+    """The conditions of the mount."""
     parent: "App | None" = None
     routes: list[Route] = field(default_factory=list)
     """In the order in which they are matched; mounted applications keep their own."""
@@ -435,6 +443,11 @@ class App:
     @property
     def is_mounted(self) -> bool:
         return self.mounted_at is not None
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Every condition on the way from the root application to this one."""
+        return (*(self.parent.conditions if self.parent is not None else ()), *self.mounted_under)
 
     @property
     def base_path(self) -> str:
@@ -756,4 +769,5 @@ def mount_applications(apps: list[App]) -> None:
             child = by_instance.get(id(handler))
             if child is not None and child is not app and child.parent is None and app.parent is not child:
                 child.mounted_at, child.parent = route.path, app
+                child.mounted_under = route.conditions
                 app.mounts.append(child)

@@ -229,11 +229,10 @@ class Evaluation:
     def _settle(self, scope: Scope, name: str) -> Value:
         value = scope.names[name]
         if isinstance(value, _Later):
+            missing = scope.names[name] = Unknown(f"`{value.name}` of {value.file.name}")
             found = self.member(value.file, value.name)
-            if found is None:
-                return Unknown(f"`{value.name}` of {value.file.name}")
-            scope.names[name] = found
-            return found
+            scope.names[name] = value if found is None else found  # it may settle later
+            return missing if found is None else found
         return value
 
     def name(self, identifier: str, scope: Scope) -> Value:

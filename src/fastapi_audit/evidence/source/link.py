@@ -18,7 +18,14 @@ from fastapi_audit.evidence.source.code import (
     Program,
     Settings,
 )
-from fastapi_audit.evidence.source.composition import App, Dependency, Route, compose, mount_applications
+from fastapi_audit.evidence.source.composition import (
+    App,
+    Dependency,
+    Route,
+    compose,
+    listed_dependencies,
+    mount_applications,
+)
 from fastapi_audit.evidence.source.evaluation import Evaluation, ExhaustedError
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, MODELS, SETTINGS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
@@ -34,6 +41,7 @@ from fastapi_audit.evidence.source.values import (
     Scope,
     Value,
 )
+from fastapi_audit.evidence.source.variables import Variable, Variables
 from fastapi_audit.model import Location, Unresolved
 
 _ASIDE = re.compile(
@@ -48,6 +56,9 @@ _AUTH = re.compile(
     r"|token_\w+|login_required|is_authenticated|get_user\w*|\w*_auth|is_admin|ensure_\w*(user|auth|admin)\w*|\w*authoriz\w*|\w*authentic\w*)$",
     re.IGNORECASE,
 )
+
+STARTING = ("lifespan", "startup")
+"""The contexts that run once for each process."""
 
 DEEPEST_PYTHON = 20_000
 
@@ -329,6 +340,18 @@ class Source(Program):
         ]
         return sorted(found, key=lambda c: (c.file.path, c.node.start))
 
+    def calls_anywhere(self, *names: str) -> list[Call]:
+        """The calls to these dotted names in every file that could be read, also entry scripts that nothing imports."""
+        lasts = [n.rpartition(".")[2].encode() for n in names]
+        found: list[Call] = []
+        for file in self._by_path():
+            if file.facts[3] or _ASIDE.search(file.path) or not any(last in file.content for last in lasts):
+                continue
+            module = self.module_of(file)
+            for body in (module, *module.functions):
+                found.extend(body.calls_to(*names))
+        return found
+
     def _methods_of(self, names: set[str]) -> set[str]:
         """The last parts that calls to these names may be written with, aliases of imports included."""
         lasts = {n.rpartition(".")[2] for n in names}
@@ -494,20 +517,32 @@ class Source(Program):
     # Reachability and authentication
 
     @cached_property
-    def _reached(self) -> dict[int, dict[bool, Reach]]:
+    def _reached(self) -> dict[int, list[Reach]]:
         return explore(self)
 
+    def ways_to(self, function: Function) -> list[Reach]:
+        return self._reached.get(id(function.node), [])
+
     def reach_of(self, function: Function) -> Reach | None:
-        ways = self._reached.get(id(function.node), {})
-        return ways.get(True) or ways.get(False)
+        ways = self.ways_to(function)
+        return self.on_event_loop(function) or (ways[0] if ways else None)
 
     def on_event_loop(self, function: Function) -> Reach | None:
-        return self._reached.get(id(function.node), {}).get(True)
+        return next((w for w in self.ways_to(function) if w.on_loop), None)
+
+    @cached_property
+    def ways_on_loop(self) -> list[Reach]:
+        """Every function that runs on the event loop, once for each context, in the order of the files."""
+        ways = [w for found in self._reached.values() for w in found if w.on_loop]
+        return sorted(ways, key=lambda w: (w.function.file.path, w.function.node.start, w.depth))
+
+    def in_request(self, function: Function) -> Reach | None:
+        return next((w for w in self.ways_to(function) if w.context not in STARTING), None)
 
     @cached_property
     def reached_functions(self) -> list[Function]:
         """The functions that a request, a start-up or a task reaches."""
-        return [next(iter(ways.values())).function for ways in self._reached.values()]
+        return [ways[0].function for ways in self._reached.values()]
 
     @cached_property
     def _callers(self) -> dict[int, list[Call]]:
@@ -521,6 +556,38 @@ class Source(Program):
 
     def callers(self, function: Function) -> list[Call]:
         return self._callers.get(id(function.node), [])
+
+    @cached_property
+    def dependencies(self) -> list[Dependency]:
+        """Every `Depends(...)` that routes ask for, also indirectly, each once as written, in the order of files."""
+        found: dict[object, Dependency] = {}
+        pending = [d for r in self.routes if r.kind != "starlette" for d in r.direct_dependencies]
+        for app in self.apps:
+            pending.extend(listed_dependencies(app.instance.keywords.get("dependencies"), "app", self))
+        while pending:
+            dependency = pending.pop()
+            site = dependency.marker.site
+            key = (site.file.path, site.node.start) if site is not None else id(dependency.marker)
+            if key not in found:
+                found[key] = dependency
+                pending.extend(dependency.dependencies)
+        return sorted(found.values(), key=lambda d: d.location or Location("", 1))
+
+    @cached_property
+    def _asking(self) -> dict[int, list[Dependency]]:
+        found: dict[int, list[Dependency]] = {}
+        for dependency in self.dependencies:
+            if dependency.function is not None:
+                found.setdefault(id(dependency.function.node), []).append(dependency)
+        return found
+
+    def asking(self, function: Function) -> list[Dependency]:
+        return self._asking.get(id(function.node), [])
+
+    @cached_property
+    def variables(self) -> list[Variable]:
+        """The variables of the application's modules, in the order of the files."""
+        return list(Variables(self).all())
 
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency guards a route: a security scheme, or a name that says so, also through project code."""

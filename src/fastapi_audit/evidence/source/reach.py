@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.values import ClassValue, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
@@ -39,6 +40,16 @@ STREAMS = (
     "sse_starlette.sse.EventSourceResponse",
     "fastapi.sse.EventSourceResponse",
 )
+
+CONSUMERS = frozenset(
+    {
+        "list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "min", "max", "any", "all", "next", "enumerate",
+        "zip", "map", "filter", "collections.deque", "itertools.chain", "itertools.islice",
+    }
+)  # fmt: skip
+"""What runs the generator that it is given, now or as the caller goes on."""
+
+CONTEXT_MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 MOST_STEPS = 40
 
@@ -77,6 +88,11 @@ class Reach:
         return (*before, self.function)
 
     @property
+    def blocking(self) -> list[Blocking]:
+        """What blocks in the function itself: the loop, when the way is on it."""
+        return list(blocking_calls(self.function))
+
+    @property
     def depth(self) -> int:
         return 0 if self.before is None else self.before.depth + 1
 
@@ -104,16 +120,18 @@ def _def_line(function: Function) -> Location:
     return Location(function.file.path, function.node.line)
 
 
-def explore(source: "Source") -> dict[int, dict[bool, Reach]]:
-    """Every function that something known reaches: `id(node)` → on the loop? → the shortest way."""
-    found: dict[int, dict[bool, Reach]] = {}
+def explore(source: "Source") -> dict[int, list[Reach]]:
+    """Every function that something known reaches: `id(node)` → the shortest way of each context, loop and thread."""
+    found: dict[int, list[Reach]] = {}
+    seen: set[tuple[int, str, bool]] = set()
     queue: deque[Reach] = deque(_roots(source))
     while queue:
         reach = queue.popleft()
-        ways = found.setdefault(id(reach.function.node), {})
-        if reach.on_loop in ways or reach.depth > MOST_STEPS:
+        key = (id(reach.function.node), reach.context, reach.on_loop)
+        if key in seen or reach.depth > MOST_STEPS:
             continue
-        ways[reach.on_loop] = reach
+        seen.add(key)
+        found.setdefault(key[0], []).append(reach)
         queue.extend(_next(reach, source))
     return found
 
@@ -130,7 +148,7 @@ def _routes(app: "App") -> Iterator[Reach]:
         function = route.function
         if function is None or route.kind == "mount":
             continue
-        context = "websocket" if route.is_websocket else "route"
+        context = "websocket" if route.is_websocket else "stream" if function.is_generator else "route"
         yield Reach(function, context, function.is_async, route)
         for dependency in route.dependencies:
             provider = dependency.function
@@ -161,15 +179,45 @@ def _next(reach: Reach, source: "Source") -> Iterator[Reach]:
         if name in TO_THREAD or name in ADD_TASK:
             continue
         target = source.called_function(call.callee.value)
-        if target is None or target.node is reach.function.node:
+        if target is None or target.node is reach.function.node or _runs_elsewhere(call, target):
             continue
-        if target.is_generator and not target.is_async and call.passed_to is not None:
-            continue  # a generator object: whoever iterates it runs it
         if not reach.on_loop and target.is_async:
-            if call.passed_to is None or call.passed_to.name not in {"asyncio.run", "anyio.from_thread.run"}:
-                continue
             continue  # a loop of its own in a thread blocks nobody else
-        yield Reach(target, reach.context, reach.on_loop, reach.route, reach, call)
+        context = reach.context
+        if target.is_async and context == "route" and target.is_generator and not _iterated(call, target):
+            context = "stream"  # whoever is given the generator iterates it, after the handler
+        yield Reach(target, context, reach.on_loop, reach.route, reach, call)
+
+
+def _runs_elsewhere(call: Call, target: Function) -> bool:
+    """Whether calling a function does not run its body in this thread."""
+    if target.is_async:
+        return False
+    if target.is_generator:
+        return not _iterated(call, target)
+    # What is awaited although it is no coroutine function was wrapped by its decorator, into a thread as a rule.
+    return call.awaited and bool(target.decorators)
+
+
+def _iterated(call: Call, target: Function) -> bool:
+    """Whether the generator that a call makes is run by the same function."""
+    entered = call.entered or (call.passed_to is not None and call.passed_to.method.startswith("enter_"))
+    if entered or target.is_decorated(*CONTEXT_MANAGERS):
+        return entered
+    return any(_consumed(e) for e in (call, *_uses(call)))
+
+
+def _consumed(generator: Expression) -> bool:
+    taker = generator.passed_to
+    return generator.iterated or (taker is not None and (taker.name in CONSUMERS or taker.method == "join"))
+
+
+def _uses(call: Call) -> list[Expression]:
+    """Where the variable that takes what a call gives is used."""
+    name = call.assigned_to
+    if name is None:
+        return []
+    return [e for e in call.body.expressions if e.written == name and e.kind == "name" and e.node is not call.node]
 
 
 def _handed_over(reach: Reach, call: Call, source: "Source") -> Iterator[Reach]:  # noqa: C901  one table of hand-overs
@@ -200,8 +248,9 @@ def _functions(expression: Expression | None, source: "Source") -> Iterator[Func
     """The function that an argument stands for: named, bound, partial, or the generator that a call makes."""
     if expression is None:
         return
-    if isinstance(expression, Call) and not isinstance(expression.value, FunctionValue | Partial):
-        target = source.called_function(expression.callee.value)
+    made = _made_by(expression)
+    if made is not None and not isinstance(made.value, FunctionValue | Partial):
+        target = source.called_function(made.callee.value)
         if target is not None and target.is_generator:
             yield target
         return
@@ -210,3 +259,15 @@ def _functions(expression: Expression | None, source: "Source") -> Iterator[Func
         found = source.function_of(value)
         if found is not None:
             yield found
+
+
+def _made_by(expression: Expression) -> Call | None:
+    """The call that an expression is, or whose value the variable got that it is."""
+    if isinstance(expression, Call):
+        return expression
+    if expression.kind != "name":
+        return None
+    for statement in expression.body.statements_of("assign"):
+        if any(t.written == expression.written for t in statement.targets) and isinstance(statement.value, Call):
+            return statement.value
+    return None

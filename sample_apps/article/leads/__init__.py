@@ -1,0 +1,1 @@
+"""The article's API: what its snippets look like when they are put together."""

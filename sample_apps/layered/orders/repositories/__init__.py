@@ -1,0 +1,5 @@
+"""Where things are kept."""
+
+from .orders import OrderRepository as OrderRepository
+
+__all__ = ["OrderRepository"]

@@ -1,0 +1,180 @@
+"""Compose files."""
+
+import pytest
+
+from deployed import Reading
+from fastapi_audit.evidence.deployment import Service, ServiceKind
+
+
+def service(reading: Reading, text: str, name: str = "api") -> Service:
+    found = reading({"compose.yaml": text}).service(name, "compose.yaml")
+    assert found is not None
+    return found
+
+
+def test_environment_is_read_from_a_mapping_and_from_a_list(reading: Reading) -> None:
+    found = service(
+        reading,
+        """
+        services:
+          api:
+            image: acme/api:1
+            environment:
+              - SECRET_KEY=${SECRET_KEY}
+              - TOKEN=${TOKEN:?give a token}
+              - LEVEL=$$x
+              - PASSED
+        """,
+    )
+    secret, token, level, passed = found.environment
+    (reference,) = secret.references
+    assert (reference.name, reference.may_be_blank, reference.required) == ("SECRET_KEY", True, False)
+    assert (reference.text.raw, reference.text.location.line, reference.text.location.column) == (
+        "${SECRET_KEY}",
+        5,
+        20,
+    )
+    assert token.references[0].required
+    assert (level.references, level.literal) == ((), "$$x")
+    assert (passed.value, passed.literal) == (None, None)
+
+
+def test_merge_keys_and_anchors_are_followed_and_stand_where_they_are_written(reading: Reading) -> None:
+    found = service(
+        reading,
+        """
+        x-common: &common
+          restart: unless-stopped
+          environment: &environment
+            A: "1"
+            B: "2"
+        services:
+          api:
+            <<: *common
+            image: acme/api:1
+            environment:
+              <<: *environment
+              B: "3"
+        """,
+    )
+    assert found.restart is not None
+    assert (found.restart.value, found.restart.location.line) == ("unless-stopped", 2)
+    assert {v.name: v.literal for v in found.environment} == {"A": "1", "B": "3"}
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "published", "target", "public"),
+    [
+        ('"5432:5432"', None, "5432", "5432", True),
+        ("127.0.0.1:5432:5432/tcp", "127.0.0.1", "5432", "5432", False),
+        ('"[::1]:80:80"', "[::1]", "80", "80", False),
+        ('"8000"', None, None, "8000", True),
+        ('"${PORT:-9000}:80"', None, "9000", "80", True),
+        ('"${BIND}:${PORT}:80"', "$", "$", "80", False),
+        ("{target: 80, published: 8080, host_ip: 127.0.0.1}", "127.0.0.1", "8080", "80", False),
+    ],
+)
+def test_a_published_port_is_public_unless_bound_to_the_loopback(
+    reading: Reading, *, written: str, host: str | None, published: str | None, target: str, public: bool
+) -> None:
+    (port,) = service(reading, f"services:\n  api:\n    image: a\n    ports: [{written}]").ports
+    assert (port.host_ip, port.published, port.target, port.is_public) == (host, published, target, public)
+
+
+def test_what_the_service_waits_for_and_how_it_is_limited(reading: Reading) -> None:
+    found = service(
+        reading,
+        """
+        services:
+          api:
+            image: acme/api:1
+            depends_on:
+              db:
+                condition: service_healthy
+            healthcheck:
+              test: ["CMD-SHELL", "curl -f http://localhost/health || exit 1"]
+              interval: 1m30s
+            stop_grace_period: 45s
+            init: true
+            deploy:
+              resources:
+                limits:
+                  memory: 512M
+        """,
+    )
+    assert [(d.service, d.condition) for d in found.depends_on] == [("db", "service_healthy")]
+    assert found.healthcheck is not None
+    assert (found.healthcheck.interval, found.healthcheck.programs) == (90.0, ("curl", "exit"))
+    assert (found.stop_grace_period, found.init, found.memory_limit and found.memory_limit.value) == (
+        45.0,
+        True,
+        "512M",
+    )
+
+
+def test_a_key_is_added_in_the_layout_of_the_service(reading: Reading) -> None:
+    text = "services:\n    api:\n        image: acme/api:1  # ours\n        ports: []\n"
+    found = service(reading, text)
+    edit = found.added("restart", "unless-stopped")
+    assert edit is not None
+    assert text[: edit.start] + edit.new + text[edit.start :] == (
+        "services:\n    api:\n        image: acme/api:1  # ours\n        restart: unless-stopped\n        ports: []\n"
+    )
+
+
+def test_the_kind_of_a_service_follows_from_image_and_command(reading: Reading) -> None:
+    deployment = reading(
+        {
+            "compose.yaml": """
+                services:
+                  api: {build: ., command: uvicorn app:app}
+                  worker: {build: ., command: celery -A app worker}
+                  migrate: {build: ., command: alembic upgrade head}
+                  db: {image: "pgvector/pgvector:pg16"}
+                  cache: {image: "redis:7-alpine"}
+                  web: {image: "nginx:1.27"}
+                  pg_exporter: {image: "prometheuscommunity/postgres-exporter:v0.15"}
+                """
+        }
+    )
+    assert {s.name: s.kind for s in deployment.services} == {
+        "api": ServiceKind.API,
+        "worker": ServiceKind.WORKER,
+        "migrate": ServiceKind.MIGRATION,
+        "db": ServiceKind.POSTGRES,
+        "cache": ServiceKind.REDIS,
+        "web": ServiceKind.PROXY,
+        "pg_exporter": ServiceKind.EXPORTER,
+    }
+
+
+def test_a_file_that_only_changes_services_is_partial_and_adds_its_keys(reading: Reading) -> None:
+    deployment = reading(
+        {
+            "compose.yaml": "services:\n  api:\n    image: acme/api:1",
+            "compose.prod.yaml": "services:\n  api:\n    restart: always",
+            "compose.override.yaml": "services:\n  api:\n    privileged: true",
+        }
+    )
+    base, override, prod = (deployment.service("api", f"compose{part}.yaml") for part in ("", ".override", ".prod"))
+    assert base is not None
+    assert override is not None
+    assert prod is not None
+    assert (base.partial, override.partial, prod.partial) == (False, True, True)
+    assert (base.production, override.production, prod.production) == (True, False, True)
+    assert base.keys == {"image", "restart"}
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "is_default"),
+    [
+        ("-c max_connections=60", 60, False),
+        ('["postgres", "-c", "max_connections=${M:-70}"]', 70, False),
+        ("", 100, True),
+    ],
+)
+def test_max_connections_of_the_database(reading: Reading, written: str, value: int, *, is_default: bool) -> None:
+    text = f"services:\n  db:\n    image: postgres:16\n    command: {written}"
+    found = reading({"compose.yaml": text}).max_connections
+    assert found is not None
+    assert (found.value, found.is_default) == (value, is_default)

@@ -1,0 +1,86 @@
+"""Requirements and lock files."""
+
+from deployed import Reading
+
+
+def test_a_lock_file_decides_over_ranges(reading: Reading) -> None:
+    files = {
+        "pyproject.toml": """
+            [project]
+            name = "api"
+            requires-python = ">=3.11"
+            dependencies = ["fastapi>=0.100", "sqlalchemy[asyncio]~=2.0"]
+            [dependency-groups]
+            dev = ["pytest==8.0"]
+            """,
+        "uv.lock": """
+            version = 1
+
+            [[package]]
+            name = "api"
+            version = "0.1.0"
+            source = { virtual = "." }
+
+            [[package]]
+            name = "fastapi"
+            version = "0.115.2"
+            source = { registry = "https://example.org/simple" }
+            dependencies = [
+                { name = "starlette" },
+            ]
+
+            [[package]]
+            name = "starlette"
+            version = "0.40.0"
+            """,
+    }
+    found = reading(files).requirements
+    assert found.versions == {"fastapi": "0.115.2", "starlette": "0.40.0"}
+    (sqlalchemy,) = found.of("SQLAlchemy")
+    assert (sqlalchemy.extras, sqlalchemy.minimum, sqlalchemy.version) == (frozenset({"asyncio"}), "2.0", None)
+    assert (found.asks_for("fastapi"), found.asks_for("pytest")) == (True, False)
+    assert [p.minimum for p in found.python] == [(3, 11)]
+
+
+def test_pins_count_where_nothing_is_locked_and_ranges_are_no_version(reading: Reading) -> None:
+    files = {
+        "requirements.txt": """
+            # the api
+            fastapi==0.110.0  # pinned
+            uvicorn[standard]>=0.30,<1
+            structlog == 24.1.0 \\
+                --hash=sha256:abc
+            httpx
+            -r more.txt
+            git+https://example.org/x.git
+            """,
+        "requirements-dev.txt": "pytest==8.0",
+    }
+    found = reading(files).requirements
+    assert found.versions == {"fastapi": "0.110.0", "structlog": "24.1.0"}
+    (uvicorn,) = found.of("uvicorn")
+    assert (uvicorn.specifier, uvicorn.minimum, uvicorn.location.line) == (">=0.30,<1", "0.30", 3)
+    assert found.of("httpx")[0].version is None
+
+
+def test_two_different_pins_are_no_version(reading: Reading) -> None:
+    files = {"a/requirements.txt": "fastapi==0.110.0", "b/requirements.txt": "fastapi==0.111.0"}
+    assert reading(files).versions == {}
+
+
+def test_poetry_and_pipenv_are_read(reading: Reading) -> None:
+    files = {
+        "pyproject.toml": """
+            [tool.poetry.dependencies]
+            python = "^3.10"
+            fastapi = "^0.100"
+            redis = {version = "5.0.1", extras = ["hiredis"]}
+            [tool.poetry.group.dev.dependencies]
+            ruff = "*"
+            """,
+        "Pipfile.lock": '{"default": {"httpx": {"version": "==0.27.0"}}, "develop": {"mypy": {"version": "==1.8"}}}',
+    }
+    found = reading(files).requirements
+    assert found.versions == {"redis": "5.0.1", "httpx": "0.27.0"}
+    assert [(p.specifier, p.minimum) for p in found.python] == [("^3.10", (3, 10))]
+    assert found.asks_for("ruff") is False

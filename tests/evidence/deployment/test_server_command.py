@@ -1,0 +1,237 @@
+"""The one model of how a server is started."""
+
+import pytest
+
+from deployed import Reading
+from fastapi_audit.evidence.deployment import DecidedBy, Home, Program, ServerCommand
+
+
+def only(commands: tuple[ServerCommand, ...]) -> ServerCommand:
+    assert len(commands) == 1, commands
+    return commands[0]
+
+
+def image(command: str, base: str = "python:3.12-slim", more: str = "") -> dict[str, str]:
+    return {"Dockerfile": f"FROM {base}\n{more}\n{command}"}
+
+
+def test_the_command_line_wins_over_gunicorn_cmd_args_over_the_file_over_the_environment(reading: Reading) -> None:
+    files = {
+        "Dockerfile": """
+            FROM python:3.12-slim
+            ENV WEB_CONCURRENCY=5
+            ENV GUNICORN_CMD_ARGS="--timeout 50 --graceful-timeout=51"
+            CMD ["gunicorn", "app.main:app", "--timeout", "60", "-kasgi"]
+            """,
+        "gunicorn.conf.py": "graceful_timeout = 20\nkeepalive = 21\nworker_class = 'sync'",
+    }
+    command = only(reading(files).commands)
+    assert (command.worker_timeout.value, command.worker_timeout.decided_by) == ("60", DecidedBy.CLI)
+    assert (command.graceful_timeout.value, command.graceful_timeout.decided_by) == ("51", DecidedBy.GUNICORN_CMD_ARGS)
+    assert (command.keep_alive.value, command.keep_alive.decided_by) == ("21", DecidedBy.CONFIG_FILE)
+    assert (command.workers.value, command.workers.decided_by) == ("5", DecidedBy.ENVIRONMENT)
+    assert (command.host.value, command.host.decided_by) == ("127.0.0.1", DecidedBy.DEFAULT)
+    assert (command.worker_class.value, command.speaks_asgi) == ("asgi", True)
+
+
+def test_a_setting_says_where_it_was_decided(reading: Reading) -> None:
+    files = image('CMD ["uvicorn", "app:app", \\\n     "--workers=4"]')
+    workers = only(reading(files).commands).workers
+    assert workers.text is not None
+    assert (workers.text.value, workers.text.raw) == ("4", "4")
+    assert (workers.text.location.line, workers.text.location.column) == (4, 17)
+
+
+@pytest.mark.parametrize(
+    ("written", "program"),
+    [
+        ("python -m uvicorn app:app", Program.UVICORN),
+        ("poetry run uvicorn app:app", Program.UVICORN),
+        ("uv run --no-dev uvicorn app:app", Program.UVICORN),
+        ("opentelemetry-instrument --traces_exporter otlp uvicorn app:app", Program.UVICORN),
+        ("ddtrace-run gunicorn app:app", Program.GUNICORN),
+        ("/venv/bin/gunicorn app:app", Program.GUNICORN),
+        ("wait-for-it.sh db:5432 -- hypercorn app:app", Program.HYPERCORN),
+        ("env A=1 granian --interface asgi app:app", Program.GRANIAN),
+        ("python3 -u -m debugpy --listen 0.0.0.0:5678 -m uvicorn app:app", Program.UVICORN),
+        ("gosu app uvicorn app:app", Program.UVICORN),
+        ("bash -c 'exec uvicorn app:app'", Program.UVICORN),
+    ],
+)
+def test_a_server_is_found_behind_what_stands_in_front_of_it(reading: Reading, written: str, program: Program) -> None:
+    command = only(reading({"compose.yaml": f"services:\n  api:\n    build: .\n    command: {written}"}).commands)
+    assert (command.program, command.target.value) == (program, "app:app")
+
+
+@pytest.mark.parametrize(
+    "written", ["pip install uvicorn", "echo uvicorn app:app", "python app.py", "celery -A app worker"]
+)
+def test_what_only_mentions_a_server_starts_none(reading: Reading, written: str) -> None:
+    assert reading({"compose.yaml": f"services:\n  api:\n    build: .\n    command: {written}"}).commands == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "command", "answer"),
+    [
+        ("python:3.12-slim", 'CMD ["uvicorn", "app:app"]', True),
+        ("python:3.12-slim", "CMD uvicorn app:app", False),
+        ("python:3.12-slim", "CMD cd /app && uvicorn app:app", False),
+        ("python:3.12-slim", "CMD exec uvicorn app:app", True),
+        ("python:3.12-slim", 'CMD ["sh", "-c", "exec uvicorn app:app --port ${PORT:-80}"]', True),
+        ("python:3.12-slim", 'CMD ["bash", "-c", "true && uvicorn app:app"]', True),
+        ("python:3.12-slim", 'CMD ["bash", "-c", "uvicorn app:app | tee log"]', False),
+        ("python:3.12-alpine", "CMD uvicorn app:app", True),
+        ("acme/base:1", "CMD uvicorn app:app", None),
+        ("python:3.12-slim", 'SHELL ["/bin/bash", "-c"]\nCMD uvicorn app:app', True),
+    ],
+)
+def test_whether_sigterm_reaches_the_server(reading: Reading, base: str, command: str, *, answer: bool | None) -> None:
+    assert only(reading(image(command, base)).commands).receives_signals is answer
+
+
+def test_a_script_without_exec_keeps_signals_to_itself(reading: Reading) -> None:
+    files = image('COPY start.sh /start.sh\nCMD ["/start.sh"]') | {"start.sh": "#!/bin/bash\nuvicorn app:app"}
+    command = only(reading(files).commands)
+    assert (command.path, command.location.line) == ("start.sh", 2)
+    assert (command.home, command.receives_signals) == (Home.DOCKERFILE, False)
+
+
+def test_an_entrypoint_that_execs_its_arguments_hands_signals_on(reading: Reading) -> None:
+    files = image('ENTRYPOINT ["/entrypoint.sh"]\nCMD ["uvicorn", "app:app"]') | {
+        "docker/entrypoint.sh": '#!/bin/sh\nset -e\nalembic upgrade head\nexec "$@"'
+    }
+    command = only(reading(files).commands)
+    assert (command.path, command.receives_signals) == ("Dockerfile", True)
+    assert [before.name for before in command.beforehand] == ["set", "alembic"]
+
+
+def test_a_variable_without_default_is_unknown_and_one_with_a_default_is_uncertain(reading: Reading) -> None:
+    files = image('CMD ["sh", "-c", "exec uvicorn app:app --workers ${W} --port ${PORT:-80}"]')
+    command = only(reading(files).commands)
+    assert (command.workers.known, command.processes) == (False, None)
+    assert (command.port.value, command.port.certain) == ("80", False)
+
+
+def test_options_nobody_can_see_make_the_defaults_unknown(reading: Reading) -> None:
+    command = only(reading(image('CMD ["sh", "-c", "exec uvicorn app:app $EXTRA"]')).commands)
+    assert command.open_ended
+    assert (command.reload.known, command.workers.known, command.graceful_timeout.known) == (False, False, False)
+
+
+def test_a_configuration_file_that_is_not_here_makes_the_defaults_unknown(reading: Reading) -> None:
+    command = only(reading(image('CMD ["gunicorn", "-c", "conf/prod.py", "app:app"]')).commands)
+    assert (command.worker_class.known, command.speaks_asgi) == (False, None)
+
+
+def test_gunicorn_without_worker_class_does_not_speak_asgi(reading: Reading) -> None:
+    command = only(reading(image('CMD ["gunicorn", "app:app", "-w", "4"]')).commands)
+    assert (command.worker_class.value, command.worker_class.decided_by) == ("sync", DecidedBy.DEFAULT)
+    assert command.speaks_asgi is False
+
+
+def test_a_worker_class_of_their_own_is_unknown(reading: Reading) -> None:
+    command = only(reading(image('CMD ["gunicorn", "app:app", "-k", "app.server.Worker"]')).commands)
+    assert command.speaks_asgi is None
+
+
+def test_uvicorn_under_reload_runs_one_process(reading: Reading) -> None:
+    command = only(reading(image('CMD ["uvicorn", "app:app", "--reload", "--workers", "4"]')).commands)
+    assert (command.workers.number, command.processes) == (4, 1)
+
+
+def test_fastapi_dev_reloads_and_listens_on_the_loopback(reading: Reading) -> None:
+    command = only(reading(image('CMD ["fastapi", "dev", "app/main.py"]')).commands)
+    assert (command.program, command.reload.is_on) == (Program.FASTAPI_DEV, True)
+    assert (command.host.value, command.target.value) == ("127.0.0.1", "app/main.py")
+
+
+@pytest.mark.parametrize("variable", ["UVICORN_RELOAD=1", "UVICORN_RELOAD=true"])
+def test_every_uvicorn_option_has_a_twin_in_the_environment(reading: Reading, variable: str) -> None:
+    command = only(reading(image('CMD ["uvicorn", "app:app"]', more=f"ENV {variable}")).commands)
+    assert (command.reload.is_on, command.reload.decided_by) == (True, DecidedBy.ENVIRONMENT)
+
+
+def test_the_environment_of_a_compose_service_reaches_the_command_of_its_image(reading: Reading) -> None:
+    files = image('CMD ["uvicorn", "app:app"]') | {
+        "compose.yaml": """
+            services:
+              api:
+                build: .
+                environment:
+                  WEB_CONCURRENCY: ${WORKERS:-3}
+                deploy:
+                  replicas: 2
+            """
+    }
+    deployment = reading(files)
+    command = only(deployment.commands)
+    assert command.service is not None
+    assert (command.service.name, command.workers.number, command.workers.certain) == ("api", 3, False)
+    total = deployment.workers_total
+    assert total is not None
+    assert (total.count, total.arithmetic) == (6, "api: 3 workers x 2 replicas = 6")
+
+
+def test_kubernetes_command_and_args_replace_entrypoint_and_cmd(reading: Reading) -> None:
+    files = image('ENTRYPOINT ["uvicorn"]\nCMD ["app:app"]') | {
+        "k8s/api.yaml": """
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata:
+              name: api
+            spec:
+              replicas: 3
+              template:
+                spec:
+                  containers:
+                    - name: api
+                      image: acme/api:1.4
+                      command: ["uvicorn", "app:app"]
+                      args: ["--workers", "2"]
+            """
+    }
+    command = next(c for c in reading(files).commands if c.home is Home.KUBERNETES)
+    assert (command.workers.number, command.location.line) == (2, 12)
+
+
+def test_a_development_file_or_profile_or_stage_is_no_production(reading: Reading) -> None:
+    files = {
+        "Dockerfile": """
+            FROM python:3.12-slim AS dev
+            CMD ["uvicorn", "app:app", "--reload"]
+            FROM python:3.12-slim
+            CMD ["uvicorn", "app:app"]
+            """,
+        "compose.dev.yaml": "services:\n  api:\n    build: .\n    command: uvicorn app:app --reload",
+        "compose.yaml": """
+            services:
+              api:
+                build:
+                  context: .
+                  target: dev
+              tools:
+                build: .
+                profiles: [dev]
+                command: uvicorn app:app --reload
+            """,
+    }
+    commands = reading(files).commands
+    assert [c.reload.is_on for c in commands if c.production] == [False]
+    assert [c.reload.is_on for c in commands if not c.production] == [True, True, True]
+
+
+def test_a_procfile_and_a_systemd_unit_are_read(reading: Reading) -> None:
+    files = {
+        "Procfile": "web: gunicorn -w 4 -k uvicorn_worker.UvicornWorker app:app\nrelease: alembic upgrade head",
+        "deploy/api.service": """
+            [Service]
+            Environment="WEB_CONCURRENCY=2" A=b
+            ExecStart=/venv/bin/uvicorn app:app \\
+                --host 0.0.0.0
+            Restart=always
+            """,
+    }
+    web, unit = sorted(reading(files).commands, key=lambda c: c.home.value)
+    assert (web.home, web.workers.number) == (Home.PROCFILE, 4)
+    assert (unit.home, unit.workers.number, unit.host.value) == (Home.SYSTEMD, 2, "0.0.0.0")  # noqa: S104  a fact read, nothing listens
+    assert unit.receives_signals is True
