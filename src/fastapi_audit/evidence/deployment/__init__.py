@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fastapi_audit.evidence.deployment.command_line import CommandLine, EnvVar, Healthcheck
 from fastapi_audit.evidence.deployment.compose import Build, DependsOn, Service, ServiceKind
+from fastapi_audit.evidence.deployment.datastores import PostgresConf, RedisConf
 from fastapi_audit.evidence.deployment.deployment import Deployment, MaxConnections, WorkerTotal
 from fastapi_audit.evidence.deployment.dockerfile import Image, Stage
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import ConfigValue, GunicornConfig
 from fastapi_audit.evidence.deployment.image_reference import ImageReference
 from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Container, Ingress, Probe, Workload
+from fastapi_audit.evidence.deployment.nginx import Proxy, ProxyLocation, ProxyServer, Upstream
+from fastapi_audit.evidence.deployment.nginx_directives import Directive
+from fastapi_audit.evidence.deployment.observing import AlertRule, Dashboard, PrometheusConfig, ScrapeJob
 from fastapi_audit.evidence.deployment.ports import Port
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.reading import read
@@ -32,6 +36,13 @@ SUBJECTS: Mapping[type, Callable[[Deployment], Sequence[object]]] = {
     GunicornConfig: lambda d: d.gunicorn_configs,
     ShellScript: lambda d: d.scripts,
     DotEnv: lambda d: d.dotenvs,
+    Proxy: lambda d: d.proxies,
+    ProxyLocation: lambda d: d.proxy_locations,
+    PrometheusConfig: lambda d: d.prometheus,
+    AlertRule: lambda d: d.alerts,
+    Dashboard: lambda d: d.dashboards,
+    RedisConf: lambda d: d.redis_confs,
+    PostgresConf: lambda d: d.postgres_confs,
     Requirement: lambda d: d.requirements.all,
     PythonRequirement: lambda d: d.requirements.python,
 }
@@ -39,15 +50,18 @@ SUBJECTS: Mapping[type, Callable[[Deployment], Sequence[object]]] = {
 
 __all__ = [
     "SUBJECTS",
+    "AlertRule",
     "Autoscaler",
     "Build",
     "CommandLine",
     "ConfigData",
     "ConfigValue",
     "Container",
+    "Dashboard",
     "DecidedBy",
     "DependsOn",
     "Deployment",
+    "Directive",
     "DotEnv",
     "EnvVar",
     "GunicornConfig",
@@ -59,13 +73,20 @@ __all__ = [
     "Ingress",
     "MaxConnections",
     "Port",
+    "PostgresConf",
     "Probe",
     "ProcessLine",
     "Program",
+    "PrometheusConfig",
+    "Proxy",
+    "ProxyLocation",
+    "ProxyServer",
     "PythonRequirement",
+    "RedisConf",
     "Reference",
     "Requirement",
     "Requirements",
+    "ScrapeJob",
     "ServerCommand",
     "Service",
     "ServiceKind",
@@ -74,6 +95,7 @@ __all__ = [
     "ShellScript",
     "Stage",
     "Text",
+    "Upstream",
     "Variable",
     "WorkerTotal",
     "Workload",

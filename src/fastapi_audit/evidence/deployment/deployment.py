@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.evidence.deployment.compose import Service, ServiceKind
+from fastapi_audit.evidence.deployment.datastores import PostgresConf, RedisConf
 from fastapi_audit.evidence.deployment.dockerfile import Image
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
 from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Ingress, Workload
+from fastapi_audit.evidence.deployment.nginx import Proxy, ProxyLocation
+from fastapi_audit.evidence.deployment.observing import AlertRule, Dashboard, PrometheusConfig
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.remarks import Remark
 from fastapi_audit.evidence.deployment.requirements import Requirements
@@ -68,6 +71,12 @@ class Deployment:
     gunicorn_configs: tuple[GunicornConfig, ...] = ()
     dotenvs: tuple[DotEnv, ...] = ()
     commands: tuple[ServerCommand, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
+    prometheus: tuple[PrometheusConfig, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
+    dashboards: tuple[Dashboard, ...] = ()
+    redis_confs: tuple[RedisConf, ...] = ()
+    postgres_confs: tuple[PostgresConf, ...] = ()
     requirements: Requirements = field(default_factory=Requirements)
     remarks: tuple[Remark, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
@@ -128,12 +137,31 @@ class Deployment:
                 match = MAX_CONNECTIONS.search(fill(whole, {}).value or whole)
                 text = next((w for w in words if "max_connections" in w.value), service.key)
                 yield MaxConnections(int(match[1]) if match else POSTGRES_DEFAULT, match is None, text)
+        for workload in self.workloads:
+            for container in workload.containers if workload.production else ():
+                if container.image and POSTGRES_IMAGE.search(container.image.base_name):
+                    lines = (container.command, container.args)
+                    words = tuple(word for line in lines if line for word in line.words)
+                    match = MAX_CONNECTIONS.search(" ".join(word.value for word in words))
+                    text = next((w for w in words if "max_connections" in w.value), container.body.text)
+                    yield MaxConnections(int(match[1]) if match else POSTGRES_DEFAULT, match is None, text)
+        for conf in self.postgres_confs:
+            number = conf.number("max_connections")
+            if conf.production and number is not None:
+                yield MaxConnections(number, is_default=False, text=conf.settings["max_connections"])
 
     @property
-    def behind_proxy(self) -> tuple[Service | Ingress, ...]:
-        """What stands in front of the service in production: proxies in compose, ingresses."""
-        services = (s for s in self.production_services if s.kind is ServiceKind.PROXY)
-        return (*services, *(i for i in self.ingresses if i.production))
+    def proxy_locations(self) -> tuple[ProxyLocation, ...]:
+        """Every location of every proxy that passes requests on, in production."""
+        return tuple(location for proxy in self.proxies if proxy.production for location in proxy.passing)
+
+    @property
+    def behind_proxy(self) -> tuple[Service | Ingress | Proxy, ...]:
+        """What stands in front of the service in production: proxies in compose, ingresses, nginx files alone."""
+        services = tuple(s for s in self.production_services if s.kind is ServiceKind.PROXY)
+        ingresses = tuple(i for i in self.ingresses if i.production)
+        alone = () if services else tuple(p for p in self.proxies if p.production and p.passing)
+        return (*services, *ingresses, *alone)
 
 
 def _way(command: ServerCommand) -> str:
@@ -187,10 +215,11 @@ def with_kinds(services: tuple[Service, ...], commands: tuple[ServerCommand, ...
     return tuple(replace(s, kind=_kind(s, is_server=(s.path, s.name) in servers)) for s in services)
 
 
+POSTGRES_IMAGE = re.compile(r"^(?:postgres|postgis|postgresql|timescaledb(?:-ha)?|pgvector|supabase-postgres)$")
 IMAGES: tuple[tuple[str, ServiceKind], ...] = (
     (r"exporter", ServiceKind.EXPORTER),
     (r"pgbouncer|pgpool|pgcat|odyssey", ServiceKind.POOLER),
-    (r"^(?:postgres|postgis|postgresql|timescaledb(?:-ha)?|pgvector|supabase-postgres)$", ServiceKind.POSTGRES),
+    (POSTGRES_IMAGE.pattern, ServiceKind.POSTGRES),
     (r"^(?:mysql|mariadb|percona)$", ServiceKind.MYSQL),
     (r"^(?:mongo|mongodb|mongodb-community-server)$", ServiceKind.MONGO),
     (r"^(?:redis|valkey|keydb|dragonfly|redis-stack|redis-stack-server)$", ServiceKind.REDIS),

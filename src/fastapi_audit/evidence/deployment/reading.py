@@ -1,12 +1,20 @@
 """Recognises the deployment files of a project and reads each with the reader of its kind."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastapi_audit.evidence.deployment import dockerfile, git_index, gunicorn, shell
 from fastapi_audit.evidence.deployment.compose import IS_COMPOSE, Service, services
+from fastapi_audit.evidence.deployment.datastores import (
+    IS_POSTGRES,
+    IS_REDIS,
+    PostgresConf,
+    RedisConf,
+    postgres_conf,
+    redis_conf,
+)
 from fastapi_audit.evidence.deployment.deployment import Deployment, with_kinds
 from fastapi_audit.evidence.deployment.dockerfile import Image
 from fastapi_audit.evidence.deployment.dotenv import IS_DOTENV, DotEnv, dotenv
@@ -14,6 +22,16 @@ from fastapi_audit.evidence.deployment.files import Files, is_development
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
 from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Ingress, Workload, manifests
 from fastapi_audit.evidence.deployment.linking import Parts, server_commands
+from fastapi_audit.evidence.deployment.nginx import Proxy, proxy
+from fastapi_audit.evidence.deployment.nginx_directives import Directive, NotNginxError, directives, expand
+from fastapi_audit.evidence.deployment.observing import (
+    AlertRule,
+    Dashboard,
+    PrometheusConfig,
+    alert_rules,
+    dashboards,
+    prometheus_configs,
+)
 from fastapi_audit.evidence.deployment.process import ProcessLine, procfile, unit
 from fastapi_audit.evidence.deployment.remarks import remarks
 from fastapi_audit.evidence.deployment.requirements import requirements
@@ -21,10 +39,6 @@ from fastapi_audit.evidence.deployment.shell import ShellScript
 from fastapi_audit.evidence.deployment.text import Document
 from fastapi_audit.evidence.deployment.yaml import Node, NotYamlError, documents
 
-IS_DOCKERFILE = re.compile(r"^(?:Dockerfile|Containerfile)(?:[._-].*)?$|\.(?:dockerfile|containerfile)$", re.IGNORECASE)
-NOT_DOCKERFILE = re.compile(r"\.(?:dockerignore|md|rst|txt|j2|jinja2?|tmpl|template|ya?ml|json|py|sh)$", re.IGNORECASE)
-IS_SCRIPT = re.compile(r"\.(?:sh|bash)$|^(?:docker-)?entrypoint$|^(?:start|run|prestart)$")
-YAML_FILE = re.compile(r"\.ya?ml$", re.IGNORECASE)
 MOST_FILES = 3000
 
 
@@ -44,27 +58,50 @@ class _Reader:
     scripts: list[ShellScript] = field(default_factory=list)
     configs: list[GunicornConfig] = field(default_factory=list)
     dotenvs: list[DotEnv] = field(default_factory=list)
+    prometheus: list[PrometheusConfig] = field(default_factory=list)
+    alerts: list[AlertRule] = field(default_factory=list)
+    dashboards: list[Dashboard] = field(default_factory=list)
+    redis: list[RedisConf] = field(default_factory=list)
+    postgres: list[PostgresConf] = field(default_factory=list)
+    nginx: dict[str, tuple[Directive, ...] | None] = field(default_factory=dict)
     count: int = 0
 
     def file(self, path: str) -> None:
         """Reads one file if its name or content says that it is of the deployment."""
         name = path.rpartition("/")[2]
-        if IS_DOCKERFILE.search(name) and not NOT_DOCKERFILE.search(name):
-            self.image(path)
-        elif IS_COMPOSE.search(name):
-            self.compose(path)
-        elif YAML_FILE.search(name):
-            self.yaml(path)
-        elif name == "Procfile" or name.startswith("Procfile."):
-            self.processes.extend(p for d in self.document(path) for p in procfile(d))
-        elif name.endswith(".service"):
-            self.processes.extend(p for d in self.document(path) for p in unit(d))
-        elif gunicorn.IS_CONFIG.match(name):
-            self.configs.extend(gunicorn.config(d) for d in self.document(path))
-        elif IS_SCRIPT.search(name):
-            self.scripts.extend(shell.script(d, production=not is_development(path)) for d in self.document(path))
-        elif IS_DOTENV.match(name):
-            self.dotenvs.extend(dotenv(d, self.tracked) for d in self.document(path))
+        for recognised, read_as in KINDS:
+            if recognised.search(path if "/" in recognised.pattern else name):
+                read_as(self, path)
+                return
+
+    def procfile(self, path: str) -> None:
+        self.processes.extend(p for d in self.document(path) for p in procfile(d))
+
+    def unit(self, path: str) -> None:
+        self.processes.extend(p for d in self.document(path) for p in unit(d))
+
+    def gunicorn(self, path: str) -> None:
+        self.configs.extend(gunicorn.config(d) for d in self.document(path))
+
+    def script(self, path: str) -> None:
+        self.scripts.extend(shell.script(d, production=not is_development(path)) for d in self.document(path))
+
+    def dotenv(self, path: str) -> None:
+        self.dotenvs.extend(dotenv(d, self.tracked) for d in self.document(path))
+
+    def redis_conf(self, path: str) -> None:
+        self.redis.extend(redis_conf(d) for d in self.document(path))
+
+    def postgres_conf(self, path: str) -> None:
+        self.postgres.extend(postgres_conf(d) for d in self.document(path))
+
+    def json(self, path: str) -> None:
+        if self.files.mentions(path, b'"panels"', b'"targets"'):
+            self.dashboards.extend(x for d, top in self.nodes(path, "json") for x in dashboards(d, top))
+
+    def proxy(self, path: str) -> None:
+        if self.files.mentions(path, b"{", b";"):
+            self.directives(path)
 
     def document(self, path: str) -> Iterator[Document]:
         document = self.files.document(path)
@@ -80,10 +117,10 @@ class _Reader:
             else:
                 self.files.skipped(path, "is named like a Dockerfile but has no usable FROM")
 
-    def nodes(self, path: str) -> Iterator[tuple[Document, tuple[Node, ...]]]:
+    def nodes(self, path: str, language: str = "yaml") -> Iterator[tuple[Document, tuple[Node, ...]]]:
         for document in self.document(path):
             try:
-                yield document, documents(document)
+                yield document, documents(document, language)
             except NotYamlError as error:
                 self.files.skipped(path, str(error))
 
@@ -96,6 +133,36 @@ class _Reader:
             for document, top in self.nodes(path):
                 for manifest in manifests(document, top):
                     self.manifest(manifest)
+                self.alerts.extend(alert_rules(document, top))
+        elif self.files.mentions(path, b"scrape_configs:"):
+            self.prometheus.extend(c for d, top in self.nodes(path) for c in prometheus_configs(d, top))
+        elif self.files.mentions(path, b"groups:", b"rules:", b"expr:"):
+            self.alerts.extend(r for d, top in self.nodes(path) for r in alert_rules(d, top))
+
+    def directives(self, path: str) -> tuple[Directive, ...] | None:
+        """The directives of an nginx file, read once; `None` when it is none."""
+        if path not in self.nginx:
+            self.nginx[path] = None
+            for document in self.document(path):
+                try:
+                    self.nginx[path] = directives(document)
+                except NotNginxError as error:
+                    self.files.skipped(path, str(error))
+        return self.nginx[path]
+
+    def proxies(self) -> Iterator[Proxy]:
+        """One for each nginx file that no other one includes."""
+        known = frozenset(self.files.paths)
+        expanded = {
+            path: expand(top, path, known, self.directives, lambda m, at: self.files.note("include", m, at))
+            for path, top in sorted(self.nginx.items())
+            if top is not None
+        }
+        inner = {path for included in expanded.values() for path in included.files}
+        for path, included in expanded.items():
+            found = proxy(path, included, production=not is_development(path)) if path not in inner else None
+            if found:
+                yield found
 
     def manifest(self, manifest: Workload | Ingress | ConfigData | Autoscaler) -> None:
         match manifest:
@@ -107,6 +174,36 @@ class _Reader:
                 self.settings.append(manifest)
             case Autoscaler():
                 self.autoscalers.append(manifest)
+
+
+KINDS: tuple[tuple[re.Pattern[str], Callable[[_Reader, str], None]], ...] = (
+    (
+        re.compile(
+            r"^(?!.*\.(?:dockerignore|md|rst|txt|j2|jinja2?|tmpl|template|ya?ml|json|py|sh)$)"
+            r"(?:(?:Dockerfile|Containerfile)(?:[._-].*)?$|.*\.(?:dockerfile|containerfile)$)",
+            re.IGNORECASE,
+        ),
+        _Reader.image,
+    ),
+    (IS_COMPOSE, _Reader.compose),
+    (re.compile(r"\.ya?ml$", re.IGNORECASE), _Reader.yaml),
+    (re.compile(r"^Procfile(?:\.|$)"), _Reader.procfile),
+    (re.compile(r"\.service$"), _Reader.unit),
+    (gunicorn.IS_CONFIG, _Reader.gunicorn),
+    (re.compile(r"\.(?:sh|bash)$|^(?:docker-)?entrypoint$|^(?:start|run|prestart)$"), _Reader.script),
+    (IS_DOTENV, _Reader.dotenv),
+    (IS_REDIS, _Reader.redis_conf),
+    (IS_POSTGRES, _Reader.postgres_conf),
+    (re.compile(r"\.json$"), _Reader.json),
+    (
+        re.compile(
+            r"(?:^|/)(?:[^/]*nginx[^/]*/(?:.*/)?[^/]+\.conf|(?:conf\.d|sites-(?:enabled|available)|vhosts?)/[^/]+"
+            r"|[^/]*nginx[^/]*\.conf|default\.conf)(?:\.template|\.tmpl)?$"
+        ),
+        _Reader.proxy,
+    ),
+)
+"""How a file is recognised, by its path where the pattern has a `/` and else by its name; the first one counts."""
 
 
 def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
@@ -151,6 +248,12 @@ def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
         dotenvs=parts.dotenvs,
         commands=tuple(replace(c, service=kinds[c.service.path, c.service.name]) if c.service else c for c in commands),
         requirements=asked,
+        proxies=tuple(reader.proxies()),
+        prometheus=tuple(reader.prometheus),
+        alerts=tuple(reader.alerts),
+        dashboards=tuple(reader.dashboards),
+        redis_confs=tuple(reader.redis),
+        postgres_confs=tuple(reader.postgres),
         remarks=tuple(r for d in files.documents for r in remarks(d)),
         unresolved=tuple(files.unresolved),
         files=reader.count + asked.files,
