@@ -9,6 +9,7 @@ import pytest
 
 import rule_contract as contract
 from fastapi_audit.evidence import Project
+from fastapi_audit.model import Outcome, Result
 from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Location, Rule, Served, Severity
 
 Detector = Callable[[Project], Iterator[Finding]]
@@ -97,8 +98,11 @@ def made(detector: Detector | None = reports, *examples: Bad | Good, doc: str = 
 
 
 def broken(promise: Callable[[], None], complaint: str) -> None:
-    with pytest.raises(AssertionError, match=complaint):
+    # pytest's own skip must not pass for a failure.
+    with pytest.raises((AssertionError, pytest.skip.Exception)) as raised:
         promise()
+    assert isinstance(raised.value, AssertionError)
+    assert re.search(complaint, str(raised.value))
 
 
 class TestASoundRule:
@@ -117,8 +121,16 @@ class TestASoundRule:
         contract.assert_says_nothing_without_evidence(self.RULE)
         assert not list(contract.crashes([self.RULE], contract.examples([self.RULE])))
 
+    def test_may_have_an_unsafe_fix(self) -> None:
+        contract.assert_fix_is_shown_and_settles(made(fixes_unsafely), PRINTS)
+
     def test_need_not_have_a_fix(self) -> None:
         contract.assert_fix_is_shown_and_settles(made(), UNFIXED)
+
+
+def fixes_unsafely(project: Project) -> Iterator[Finding]:
+    for finding in fixes(project):
+        yield replace(finding, fix=finding.fix and replace(finding.fix, safe=False))
 
 
 def inverted(project: Project) -> Iterator[Finding]:
@@ -166,6 +178,13 @@ def crashes(project: Project) -> Iterator[Finding]:
 
 
 class TestReporting:
+    def test_without_evidence_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def credulous(rule: Rule, _: Project) -> Result:
+            return Result(rule.name, rule.item, rule.severity, Outcome.PASS)
+
+        monkeypatch.setattr(contract, "judge", credulous)
+        broken(lambda: contract.assert_says_nothing_without_evidence(made()), "pass")
+
     @pytest.mark.parametrize(
         ("detector", "complaint"),
         [
@@ -241,6 +260,12 @@ class TestFixing:
             pytest.param(fixes, Bad(PRINTS.code, fixed="log(1)"), "other code than `fixed`", id="another result"),
             pytest.param(fixes, Bad(PRINTS.code, fixed=PRINTS.code), "other code", id="the bad example itself"),
             pytest.param(fixes_half, PRINTS, "other code than `fixed`", id="half"),
+            pytest.param(
+                fixes,
+                Bad({"main.py": "print(1)", "logs.py": "print(2)"}, fixed={"logs.py": "log(2)"}),
+                "other code",
+                id="a file more",
+            ),
             pytest.param(grows, PRINTS, "no longer be valid Python|applied|fix", id="broken code"),
             pytest.param(grows_validly, PRINTS, "did not settle", id="growing for ever"),
             pytest.param(expects_other_text, PRINTS, "fix", id="an edit beside the mark"),
@@ -299,6 +324,7 @@ class TestExamples:
             pytest.param([UNFIXED, Good("def")], "invalid syntax", id="good that does not parse"),
             pytest.param([Bad("x  # finding", fixed="x("), SILENT], "was never closed", id="fixed that does not parse"),
             pytest.param([Bad("x = 1  # finding: here"), SILENT], "stands at the end", id="a mark inside a line"),
+            pytest.param([Bad("x = 1  # finding \ny = 2"), SILENT], "space after", id="a mark before a space"),
         ],
     )
     def test_that_are_not_sound_fail(self, examples: list[Bad | Good], complaint: str) -> None:
