@@ -424,6 +424,13 @@ class Call(Expression):
             k.name is None and not isinstance(self.body.evaluate(k.value), Table) for k in self.syntax.keywords
         )
 
+    @property
+    def spreads(self) -> bool:
+        """Whether `*args` or `**kwargs` are passed, known or not."""
+        return any(isinstance(a, syntax.Starred) for a in self.syntax.args) or any(
+            k.name is None for k in self.syntax.keywords
+        )
+
     def argument(self, name: str, position: int | None = None) -> Expression | None:
         """An argument by keyword, else by position from 0."""
         for keyword in self.syntax.keywords:
@@ -1000,6 +1007,11 @@ class Function(Body):
         if written.strip() != f"@{decorator.text}" or not written.endswith("\n"):
             return None
         return Edit(self.file.path, self.file.offset(start * syntax.COLUMNS), written, "")
+
+    def decorated_with(self, decorator: str) -> Edit:
+        """An edit that puts a decorator right above `def`."""
+        indent = " " * (self.location.column - 1)
+        return Edit(self.file.path, self.file.offset(self.node.start), "", f"@{decorator}\n{indent}")
 
     def as_async(self) -> Edit | None:
         """An edit that declares it with `async def`."""

@@ -464,6 +464,11 @@ class App:
         return call.argument(name) if call is not None else None
 
     @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """What `FastAPI(dependencies=[…])` asks for."""
+        return tuple(listed_dependencies(self.argument("dependencies"), "app", self.source))
+
+    @property
     def lifespan(self) -> Function | None:
         """The lifespan function, when it is in the program."""
         value = self.argument("lifespan")

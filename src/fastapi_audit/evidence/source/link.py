@@ -23,7 +23,6 @@ from fastapi_audit.evidence.source.composition import (
     Dependency,
     Route,
     compose,
-    listed_dependencies,
     mount_applications,
 )
 from fastapi_audit.evidence.source.evaluation import Evaluation, ExhaustedError
@@ -563,7 +562,7 @@ class Source(Program):
         found: dict[object, Dependency] = {}
         pending = [d for r in self.routes if r.kind != "starlette" for d in r.direct_dependencies]
         for app in self.apps:
-            pending.extend(listed_dependencies(app.instance.keywords.get("dependencies"), "app", self))
+            pending.extend(app.dependencies)
         while pending:
             dependency = pending.pop()
             site = dependency.marker.site
