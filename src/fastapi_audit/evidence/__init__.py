@@ -18,6 +18,7 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
@@ -42,6 +43,7 @@ __all__ = [
     "Model",
     "Module",
     "Operation",
+    "Origin",
     "Parameter",
     "Project",
     "Reach",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.composition import Dependency
     from fastapi_audit.evidence.source.evaluation import Evaluation
     from fastapi_audit.evidence.source.modules import SourceFile
+    from fastapi_audit.evidence.source.origins import Origin
     from fastapi_audit.evidence.source.reach import Reach
 
 UNKNOWN = ...
@@ -306,6 +307,11 @@ class Expression(Placed):
     def mentions(self, *names: str) -> bool:
         """Whether a variable of one of these names occurs in it."""
         return any(isinstance(n, syntax.Name) and n.id in names for n in syntax.walk(self.node, into_functions=True))
+
+    @property
+    def origins(self) -> "list[Origin]":
+        """The parts of requests that it is made of, as far as that is certain; without what was checked first."""
+        return self.body.source.origins_of(self)
 
     @property
     def awaited(self) -> bool:
@@ -1189,4 +1195,5 @@ class Program(Protocol):
     def in_request(self, function: Function) -> "Reach | None": ...
     def asking(self, function: Function) -> "list[Dependency]": ...
     def callers(self, function: Function) -> list[Call]: ...
+    def origins_of(self, expression: Expression) -> "list[Origin]": ...
     def authenticates(self, dependency: "Dependency") -> bool: ...

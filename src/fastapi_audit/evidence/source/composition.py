@@ -1,6 +1,7 @@
 """Applications, routes, middleware, handlers, dependencies: what was registered, flattened over the program."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,6 +27,17 @@ from fastapi_audit.evidence.source.values import (
 from fastapi_audit.model import Finding, Fix, Location, MiddlewareRow, RouteRow, Severity, Step, Unresolved
 
 DEEPEST_INCLUDE = 30
+
+_PARAMETER = re.compile(r"\{([^{}:]+)(?::([^{}]+))?\}")
+_CONVERTORS = {
+    "str": ("[^/]+", "-sample-"),
+    "path": (".*", "-sample-/-path-"),
+    "int": ("[0-9]+", "7"),
+    "float": (r"[0-9]+(\.[0-9]+)?", "7.5"),
+    "uuid": ("[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+             "00000000-0000-4000-8000-000000000000"),
+}  # fmt: skip
+"""Starlette's convertors: what each matches, and a value that fits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,6 +303,38 @@ class Route(Registered):
     def path_parameters(self) -> tuple[str, ...]:
         """The names in braces, without convertors."""
         return tuple(part.partition("}")[0].partition(":")[0] for part in self.path.split("{")[1:])
+
+    @property
+    def template(self) -> str:
+        """The path with its parameters reduced to their convertors: what two equal routes have in common."""
+        return _PARAMETER.sub(lambda m: "{" + (m[2] or "str") + "}", self.path)
+
+    @property
+    def sample(self) -> str:
+        """A path that only this route is meant for: literals as they are, a fitting value for each parameter."""
+        return _PARAMETER.sub(lambda m: _CONVERTORS.get(m[2] or "str", ("", "-"))[1], self.path)
+
+    @cached_property
+    def pattern(self) -> "re.Pattern[str] | None":
+        """What it matches; `None` when a convertor is not known. A mount matches everything below it."""
+        pieces: list[str] = []
+        end = 0
+        for found in _PARAMETER.finditer(self.path):
+            known = _CONVERTORS.get(found[2] or "str")
+            if known is None:
+                return None
+            pieces += [re.escape(self.path[end : found.start()]), known[0]]
+            end = found.end()
+        pieces.append(re.escape(self.path[end:]))
+        return re.compile("".join(pieces) + ("/.*" if self.kind == "mount" else ""))
+
+    def matches(self, path: str) -> bool:
+        """Whether it answers a path, whatever the method."""
+        return self.pattern is not None and self.pattern.fullmatch(path) is not None
+
+    def answers(self, methods: Sequence[str]) -> bool:
+        """Whether it takes all of these methods; a mount takes every one."""
+        return self.kind == "mount" or set(methods) <= set(self.methods)
 
     @property
     def response_model(self) -> Expression | None:

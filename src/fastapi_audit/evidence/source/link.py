@@ -11,6 +11,7 @@ from fastapi_audit.evidence.source.code import (
     Call,
     Class,
     ClassBody,
+    Expression,
     Function,
     Handler,
     Model,
@@ -28,6 +29,7 @@ from fastapi_audit.evidence.source.composition import (
 from fastapi_audit.evidence.source.evaluation import Evaluation, ExhaustedError
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, MODELS, SETTINGS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
+from fastapi_audit.evidence.source.origins import Origin, origins
 from fastapi_audit.evidence.source.reach import Reach, explore
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.values import (
@@ -587,6 +589,12 @@ class Source(Program):
     def variables(self) -> list[Variable]:
         """The variables of the application's modules, in the order of the files."""
         return list(Variables(self).all())
+
+    def origins_of(self, expression: Expression) -> list[Origin]:
+        found: dict[object, Origin] = {}
+        for origin in origins(expression):
+            found.setdefault((origin.what, id(origin.function.node)), origin)
+        return list(found.values())
 
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency guards a route: a security scheme, or a name that says so, also through project code."""

@@ -1,0 +1,263 @@
+"""Which values come from the request: followed back through variables, strings and helpers to a parameter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.code import Call, Expression, Function, Model, Parameter
+from fastapi_audit.evidence.source.values import ClassValue, External, Instance, Value
+from fastapi_audit.model import Step
+
+REQUESTS = ("fastapi.Request", "fastapi.WebSocket", "starlette.requests.HTTPConnection")
+SENT = frozenset({"query_params", "path_params", "headers", "cookies", "json", "form", "body", "url", "client"})
+"""The parts of a request that its sender writes."""
+KEEPING = frozenset(
+    {
+        "strip", "lstrip", "rstrip", "lower", "upper", "replace", "title", "capitalize", "removeprefix", "removesuffix",
+        "format", "join", "split", "rsplit", "decode", "encode", "get", "getlist", "pop", "copy", "items", "values",
+        "model_dump", "dict", "casefold", "partition", "rpartition",
+    }
+)  # fmt: skip
+"""Methods that give what they are called on, in another shape."""
+TRANSPARENT = frozenset({"str", "typing.cast", "urllib.parse.unquote", "urllib.parse.urljoin", "list", "dict"})
+"""Functions that give what they are given, in another shape."""
+NUMBERS = ("int", "float", "decimal.Decimal", "uuid.UUID", "datetime.datetime", "datetime.date")
+LIMITS = ("pattern", "regex")
+ENTRY_CONTEXTS = frozenset({"route", "dependency", "websocket", "stream"})
+DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The part of a request that a value comes from."""
+
+    what: str
+    """As a message says it: `name`, `request.query_params`."""
+    function: Function
+    """The handler, dependency or middleware that receives it."""
+    is_text: bool
+    """Whether the sender is free in what it writes; not for numbers, UUIDs and dates."""
+    steps: tuple[Step, ...] = ()
+    """The calls by which it comes here, first to last."""
+
+
+def origins(expression: Expression, depth: int = 0) -> Iterator[Origin]:  # noqa: C901  one table of expressions
+    """The parts of requests that an expression is made of; nothing where that is not certain."""
+    if depth > DEEPEST:
+        return
+    node, body = expression.node, expression.body
+    match node:
+        case syntax.FString(parts=parts) | syntax.Collection(elements=parts):
+            for part in parts:
+                yield from origins(Expression.of(part, body), depth + 1)
+        case syntax.Operation(operator="+" | "%" | "or" | "and", operands=parts):
+            for part in parts:
+                yield from origins(Expression.of(part, body), depth + 1)
+        case syntax.Conditional(body=one, orelse=other):
+            yield from origins(Expression.of(one, body), depth + 1)
+            yield from origins(Expression.of(other, body), depth + 1)
+        case syntax.Await(value=inner) | syntax.Starred(value=inner) | syntax.Walrus(value=inner):
+            yield from origins(Expression.of(inner, body), depth + 1)
+        case syntax.Subscript() | syntax.Attribute():
+            yield from _part(node, expression, depth)
+        case syntax.Call():
+            yield from _called(Call(node, body), depth)
+        case syntax.Name():
+            yield from _variable(expression, depth)
+        case _:
+            return
+
+
+def _part(node: syntax.Subscript | syntax.Attribute, expression: Expression, depth: int) -> Iterator[Origin]:
+    """`request.headers`, `body.name`, `found["name"]`."""
+    whole = Expression.of(node.value, expression.body)
+    function = expression.function
+    if isinstance(node, syntax.Attribute):
+        if _is_request(whole):
+            if node.attr in SENT and function is not None:
+                yield Origin(expression.text, function, is_text=True)
+            return
+        model = _body_model(whole)
+        if model is not None:
+            yield from _field(model, node.attr, expression)
+            return
+    yield from origins(whole, depth + 1)
+
+
+def _is_request(expression: Expression) -> bool:
+    if expression.is_a(*REQUESTS):
+        return True
+    function = expression.function
+    if function is None or expression.kind != "name":
+        return False
+    first = next((p for p in function.parameters if p.name not in {"self", "cls"}), None)
+    is_middleware = any(w.before is None and w.context == "middleware" for w in function.ways)
+    return first is not None and first.name == expression.text and is_middleware and first.annotation is None
+
+
+def _body_model(expression: Expression) -> Model | None:
+    """The model of a parameter that a handler receives."""
+    function = expression.function
+    if function is None or expression.kind != "name":
+        return None
+    parameter = function.parameter(expression.text)
+    if parameter is None or not _receives(function) or parameter.is_dependency:
+        return None
+    cls = parameter.defined_class
+    return cls if isinstance(cls, Model) else None
+
+
+def _field(model: Model, name: str, expression: Expression) -> Iterator[Origin]:
+    field = next((f for f in model.all_fields if f.name == name), None)
+    function = expression.function
+    if field is None or field.annotation is None or function is None:
+        return
+    default = field.default
+    limited = isinstance(default, Call) and any(k in default.keywords for k in LIMITS)
+    typed = model.body.source.evaluation.typed(field.annotation.syntax, model.definition.body)
+    is_text = _text_or_number(typed)
+    if is_text is not None and not limited and not _limits(field.annotation):
+        yield Origin(expression.text, function, is_text)
+
+
+def _limits(annotation: Expression) -> bool:
+    return any(k in LIMITS for c in annotation.calls for k in c.keywords)
+
+
+def _text_or_number(value: Value) -> bool | None:
+    """`True` for free text, `False` for a number or the like, `None` for anything that is not known to be either."""
+    if not isinstance(value, Instance):
+        return None
+    name = value.type_name
+    if name in {"str", "bytes", "pydantic.SecretStr", "pydantic.EmailStr", "pydantic.AnyHttpUrl", "pydantic.HttpUrl"}:
+        return True
+    if name in NUMBERS:
+        return False
+    if name in {"list", "typing.List", "typing.Sequence", "set", "tuple"} and value.args:
+        inner = value.args[0]
+        return _text_or_number(Instance(inner)) if isinstance(inner, External | ClassValue) else None
+    return None
+
+
+def _called(call: Call, depth: int) -> Iterator[Origin]:
+    """What a call hands through: a method of a string, `str(…)`, a dictionary's `get`, `"…".format(…)`."""
+    receiver = call.receiver
+    if receiver is not None and call.method in KEEPING | {"json", "form", "body"}:
+        yield from origins(call.callee if _is_request(receiver) else receiver, depth + 1)
+        if call.method in {"format", "join"}:
+            for argument in (*call.arguments, *call.keywords.values()):
+                yield from origins(argument, depth + 1)
+    elif call.name in TRANSPARENT:
+        for argument in call.arguments:
+            yield from origins(argument, depth + 1)
+
+
+def _variable(name: Expression, depth: int) -> Iterator[Origin]:
+    function = name.function
+    if function is None or _checked(name.text, function):
+        return
+    assigned = [
+        s.value
+        for s in function.statements_of("assign")
+        if s.value is not None and any(t.written == name.text for t in s.targets)
+    ]
+    if any(_replaces(value, name.text) for value in assigned):
+        return
+    for value in assigned:
+        yield from origins(value, depth + 1)
+    for loop in function.statements_of("loop"):
+        if loop.value is not None and any(t.mentions(name.text) for t in loop.targets):
+            yield from origins(loop.value, depth + 1)
+    parameter = function.parameter(name.text)
+    if parameter is not None:
+        yield from _parameter(parameter, function, depth)
+
+
+def _replaces(value: Expression, name: str) -> bool:
+    """`x = clean(x)`: a variable that something unknown has worked on is not what was sent any more."""
+    return isinstance(value, Call) and value.mentions(name) and not _hands_through(value)
+
+
+def _hands_through(call: Call) -> bool:
+    return (call.receiver is not None and call.method in KEEPING) or call.name in TRANSPARENT
+
+
+def _checked(name: str, function: Function) -> bool:
+    """Whether the function compares the variable with what it allows."""
+    for statement in function.statements_of("if"):
+        tested = statement.value
+        if tested is None:
+            continue
+        for expression in tested.walk():
+            if expression.operator in {"in", "not in", "==", "!="} and expression.operands[0].mentions(name):
+                return True
+            if isinstance(expression, Call) and expression.mentions(name) and expression.method in _CHECKS:
+                return True
+    return False
+
+
+_CHECKS = frozenset(
+    {
+        "match", "fullmatch", "isidentifier", "isalnum", "isdigit", "isdecimal", "startswith", "url_has_allowed_host",
+        "is_safe_url", "hasattr", "isinstance",
+    }
+)  # fmt: skip
+
+
+def _parameter(parameter: Parameter, function: Function, depth: int) -> Iterator[Origin]:
+    if _receives(function):
+        yield from _received(parameter, function, depth)
+    for call in function.callers:
+        given = _given(call, parameter, function)
+        if given is None or call.function is function:
+            continue
+        step = Step(call.location, f"`{parameter.name}` is passed to `{function.name}`")
+        for origin in origins(given, depth + 1):
+            yield replace(origin, steps=(*origin.steps, step))
+
+
+def _receives(function: Function) -> bool:
+    """Whether FastAPI calls the function with parts of the request."""
+    return any(w.before is None and w.context in ENTRY_CONTEXTS for w in function.ways)
+
+
+def _received(parameter: Parameter, function: Function, depth: int) -> Iterator[Origin]:
+    if parameter.name in {"self", "cls"} or parameter.is_a(*REQUESTS):
+        return
+    if parameter.is_dependency:
+        yield from _provided(parameter, depth)
+        return
+    if parameter.kind not in {"positional", "keyword"} or _is_limited(parameter):
+        return
+    if parameter.annotation is None:
+        marker = parameter.default
+        if marker is None or (marker.name or "").startswith("fastapi.") or isinstance(marker.constant, str):
+            yield Origin(parameter.name, function, is_text=True)
+        return
+    typed = function.source.evaluation.typed(parameter.annotation.syntax, function.definition.scope)
+    is_text = _text_or_number(typed)
+    if is_text is not None:
+        yield Origin(parameter.name, function, is_text)
+
+
+def _is_limited(parameter: Parameter) -> bool:
+    return any(isinstance(m, Instance) and any(k in m.keywords for k in LIMITS) for m in parameter.metadata)
+
+
+def _provided(parameter: Parameter, depth: int) -> Iterator[Origin]:
+    """What a dependency returns of the request."""
+    from fastapi_audit.evidence.source.composition import parameter_dependencies  # noqa: PLC0415  it imports code
+
+    for dependency in parameter_dependencies(parameter.function):
+        if dependency.parameter == parameter.name and dependency.function is not None:
+            for returned in dependency.function.returned_expressions:
+                yield from origins(returned, depth + 1)
+
+
+def _given(call: Call, parameter: Parameter, function: Function) -> Expression | None:
+    """The argument that a call passes for a parameter."""
+    names = [p.name for p in function.parameters if p.kind == "positional"]
+    position = names.index(parameter.name) if parameter.name in names else None
+    if position is not None and function.cls is not None and names[:1] in (["self"], ["cls"]):
+        position -= 1
+    return call.argument(parameter.name, position)

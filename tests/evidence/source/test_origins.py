@@ -1,0 +1,121 @@
+"""Which values come from the request: the argument of `sink(…)` in each case, followed back."""
+
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.evidence import Gathering, gather
+
+BEFORE = """
+from enum import Enum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from pydantic import BaseModel
+
+from sinks import sink
+
+app = FastAPI()
+MAPPING = {"a": "b"}
+
+
+class Order(str, Enum):
+    up = "asc"
+
+
+class Body(BaseModel):
+    name: str
+    age: int
+
+
+def cleaned(text):
+    return text.encode("ascii").hex()
+
+
+def sort_by(sort: str = "id"):
+    return sort.lower()
+
+
+def helper(given):
+    sink(given + "!")
+"""
+
+TEXT = {
+    "a parameter": ("def f(q: str):\n    sink(q)", "q"),
+    "an optional parameter": ("def f(q: str | None = None):\n    sink(q)", "q"),
+    "a parameter without annotation": ("def f(q):\n    sink(q)", "q"),
+    "a parameter with a default": ('def f(q: str = "x"):\n    sink(q)', "q"),
+    "a header": ("def f(q: Annotated[str, Header()]):\n    sink(q)", "q"),
+    "an f-string": ('def f(q: str):\n    sink(f"x {q}")', "q"),
+    "a concatenation": ('def f(q: str):\n    sink("x" + q)', "q"),
+    "a percent format": ('def f(q: str):\n    sink("x %s" % q)', "q"),
+    "a format call": ('def f(q: str):\n    sink("x {}".format(q))', "q"),
+    "a variable of a variable": ("def f(q: str):\n    a = q.strip()\n    b = a\n    sink(b)", "q"),
+    "a field of the body": ("def f(body: Body):\n    sink(body.name)", "body.name"),
+    "a query parameter of the request": (
+        'async def f(request: Request):\n    sink(request.query_params["q"])',
+        "request.query_params",
+    ),
+    "the JSON of the request": (
+        'async def f(request: Request):\n    data = await request.json()\n    sink(data.get("q"))',
+        "request.json",
+    ),
+    "what a dependency returns": ("def f(q=Depends(sort_by)):\n    sink(q)", "sort"),
+    "an argument of a helper": ("def f(q: str):\n    helper(q)", "q"),
+    "an element of a list": ("def f(q: Annotated[list[str], Query()]):\n    for one in q:\n        sink(one)", "q"),
+}
+
+NOTHING = {
+    "a constant": 'def f():\n    sink("x")',
+    "a Literal": 'def f(q: Literal["a"]):\n    sink(q)',
+    "an Enum": "def f(q: Order):\n    sink(q.value)",
+    "a pattern": 'def f(q: Annotated[str, Query(pattern="^a$")]):\n    sink(q)',
+    "an item of a mapping": "def f(q: str):\n    sink(MAPPING[q])",
+    "a mapping's get": "def f(q: str):\n    sink(MAPPING.get(q))",
+    "what was checked": "def f(q: str):\n    if q not in MAPPING:\n        return\n    sink(q)",
+    "what a function made of it": "def f(q: str):\n    sink(cleaned(q))",
+    "what replaced it": "def f(q: str):\n    q = cleaned(q)\n    sink(q)",
+    "its length": "def f(q: str):\n    sink(len(q))",
+    "the state of the request": "def f(request: Request):\n    sink(request.state.user)",
+    "a helper that gets a constant": 'def f(q: str):\n    helper("x")',
+}
+
+NUMBERS = {
+    "an integer": "def f(q: int):\n    sink(q)",
+    "a UUID": "def f(q: UUID):\n    sink(str(q))",
+    "a number of the body": "def f(body: Body):\n    sink(body.age)",
+}
+
+
+def found(code: str, folder: Path) -> list[tuple[str, bool]]:
+    lines = code.split("\n")
+    text = "\n".join(['@app.post("/")', *lines])
+    (folder / "main.py").write_text(f"{BEFORE}\n\n{text}\n", encoding="utf-8")
+    source = gather(Gathering(root=folder, use_cache=False)).source
+    return [(o.what, o.is_text) for call in source.calls_to("sinks.sink") for o in call.arguments[0].origins]
+
+
+@pytest.mark.parametrize(("code", "what"), TEXT.values(), ids=TEXT)
+def test_text_of_the_request(code: str, what: str, tmp_path: Path) -> None:
+    assert found(code, tmp_path) == [(what, True)]
+
+
+@pytest.mark.parametrize("code", NUMBERS.values(), ids=NUMBERS)
+def test_a_number_is_no_free_text(code: str, tmp_path: Path) -> None:
+    assert [is_text for _, is_text in found(code, tmp_path)] == [False]
+
+
+@pytest.mark.parametrize("code", NOTHING.values(), ids=NOTHING)
+def test_nothing_of_the_request(code: str, tmp_path: Path) -> None:
+    assert found(code, tmp_path) == []
+
+
+def test_a_step_for_each_call_on_the_way(tmp_path: Path) -> None:
+    found("def f(q: str):\n    helper(q)", tmp_path)
+    source = gather(Gathering(root=tmp_path, use_cache=False)).source
+
+    (origin,) = source.calls_to("sinks.sink")[0].arguments[0].origins
+
+    assert [step.message for step in origin.steps] == ["`given` is passed to `helper`"]
+    assert origin.function.name == "f"
