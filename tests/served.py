@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from socket import SHUT_RDWR
+from threading import Event
 from typing import Any
 
 import httpx
@@ -123,14 +124,16 @@ class ServedExample:
         return self._exchange("GET", path, options, chunks=1)
 
     def together(self, *requests: tuple[str, str]) -> list[Answer]:
-        def send(place: int, method: str, path: str) -> Answer:
-            time.sleep(place * STAGGER_SECONDS)
-            return self.request(method, path)
-
         self._require_started()
-        with ThreadPoolExecutor(len(requests)) as threads:
-            sent = [threads.submit(send, place, *request) for place, request in enumerate(requests)]
-        return [future.result() for future in sent]
+        before = Event()
+        before.set()
+        with ExitStack() as clients, ThreadPoolExecutor(len(requests)) as threads:
+            answers = []
+            # Everything that takes time stands ready before the first one goes, however busy the machine is.
+            for method, path in requests:
+                client = clients.enter_context(self._client())
+                answers.append(threads.submit(_in_turn, client, method, path, before, before := Event()))
+            return [answer.result() for answer in answers]
 
     def websocket(self, path: str, headers: Mapping[str, str] | None = None) -> OpenSocket:
         self._require_started()
@@ -160,16 +163,8 @@ class ServedExample:
 
     def _exchange(self, method: str, path: str, options: dict[str, Any], chunks: int | None) -> Answer:
         self._require_started()
-        timeout = options.setdefault("timeout", 10)
-        try:
-            with self._client() as client:
-                return _read(client, method, path, options, chunks)
-        except httpx.TimeoutException as late:
-            message = f"{method} {path}: no answer within {timeout} s"
-            raise TimeoutError(message) from late
-        except httpx.TransportError as broken:
-            message = f"{method} {path}: {broken!r}"
-            raise ConnectionError(message) from broken
+        with self._client() as client:
+            return _answer(client, method, path, options, chunks)
 
     def _client(self) -> httpx.Client:
         # A connection for each request: one that is reused after a handler crashed may or may not be closed by then.
@@ -177,6 +172,34 @@ class ServedExample:
 
     def _require_started(self) -> None:
         assert self.started, f"the example did not start:\n{self.log}"
+
+
+def _in_turn(client: httpx.Client, method: str, path: str, before: Event, sent: Event) -> Answer:
+    """Sends a little after the one before was sent, and says so to the next."""
+
+    def trace(event: str, _: object) -> None:
+        if event == "http11.send_request_body.complete":
+            sent.set()
+
+    before.wait()
+    time.sleep(STAGGER_SECONDS)
+    try:
+        return _answer(client, method, path, {"extensions": {"trace": trace}}, chunks=None)
+    finally:
+        sent.set()
+
+
+def _answer(client: httpx.Client, method: str, path: str, options: dict[str, Any], chunks: int | None) -> Answer:
+    """With the errors of the standard library, which is all that rules may import."""
+    timeout = options.setdefault("timeout", 10)
+    try:
+        return _read(client, method, path, options, chunks)
+    except httpx.TimeoutException as late:
+        message = f"{method} {path}: no answer within {timeout} s"
+        raise TimeoutError(message) from late
+    except httpx.TransportError as broken:
+        message = f"{method} {path}: {broken!r}"
+        raise ConnectionError(message) from broken
 
 
 def _read(client: httpx.Client, method: str, path: str, options: dict[str, Any], chunks: int | None) -> Answer:
