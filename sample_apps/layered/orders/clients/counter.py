@@ -8,5 +8,5 @@ numbers = itertools.count(1)
 
 
 def reserve(_name: str) -> int:
-    time.sleep(PAUSE_SECONDS)
+    time.sleep(PAUSE_SECONDS)  # finding: blocking-call
     return next(numbers)

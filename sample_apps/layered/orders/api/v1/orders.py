@@ -17,7 +17,7 @@ async def list_orders(orders: Orders, limit: Limit = 20) -> list[Order]:
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def place_order(wanted: OrderIn, orders: Orders) -> Order:
-    return await orders.place(wanted)  # finding: blocking-call
+    return await orders.place(wanted)
 
 
 @router.get("/{order_id}")
