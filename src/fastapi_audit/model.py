@@ -221,6 +221,7 @@ class RouteRow:
     auth: tuple[str, ...] = ()
     condition: str | None = None
     app: str = ""
+    """The root application that serves it."""
     kind: str = "http"
     """`http`, `websocket` or `mount`."""
     known_by: tuple[EvidenceKind, ...] = (EvidenceKind.SOURCE,)

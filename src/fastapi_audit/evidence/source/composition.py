@@ -371,7 +371,7 @@ class Route(Registered):
         """The route as reports print it."""
         return RouteRow(
             self.methods, self.full_path, self.endpoint, self.where, self.is_async,
-            tuple(d.name for d in self.direct_dependencies), self.auth, self.condition, self.app.name,
+            tuple(d.name for d in self.direct_dependencies), self.auth, self.condition, self.app.root.name,
             "http" if self.kind == "starlette" else self.kind,
         )  # fmt: skip
 
@@ -492,6 +492,11 @@ class App:
     def conditions(self) -> tuple[str, ...]:
         """Every condition on the way from the root application to this one."""
         return (*(self.parent.conditions if self.parent is not None else ()), *self.mounted_under)
+
+    @property
+    def root(self) -> "App":
+        """The application that serves it: itself, or the one that mounts it."""
+        return self.parent.root if self.parent is not None else self
 
     @property
     def base_path(self) -> str:

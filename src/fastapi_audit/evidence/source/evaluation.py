@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 MOST_STEPS = 3_000_000
 MOST_STEPS_A_CALL = 60_000
 DEEPEST_CALL = 24
+MOST_CALLS = 60
+"""A function that is called more often than this registers nothing new, unless it is handed an application."""
 MOST_ROUNDS = 400
 """Elements of a loop that are followed one by one."""
 
@@ -150,6 +152,8 @@ class Evaluation:
         self._inferring: set[int] = set()
         self._attributes: dict[tuple[int, str], Value] = {}
         self._called: set[int] = set()
+        self._followed: dict[int, int] = {}
+        self._declared_global: dict[int, frozenset[str]] = {}
         self._execute: dict[type[syntax.Node], Callable[..., bool]] = self._statement_table()
         self._evaluate: dict[type[syntax.Node], Callable[..., Value]] = self._expression_table()
 
@@ -432,7 +436,7 @@ class Evaluation:
         if (
             scope.function is not None
             and isinstance(scope.function.node, syntax.FunctionDef)
-            and name in _globals(scope.function.node)
+            and name in self._globals_of(scope.function.node)
         ):
             home = scope.module
         known = home.names.get(name)
@@ -445,6 +449,17 @@ class Evaluation:
         ):
             return
         home.names[name] = value
+
+    def _globals_of(self, node: syntax.FunctionDef) -> frozenset[str]:
+        if id(node) not in self._declared_global:
+            self._declared_global[id(node)] = frozenset(
+                name
+                for statement in node.body
+                for inner in syntax.walk(statement)
+                if isinstance(inner, syntax.Declare)
+                for name in inner.names
+            )
+        return self._declared_global[id(node)]
 
     def _if(self, node: syntax.If, scope: Scope) -> bool:
         text = scope.file.source(node.test)
@@ -1158,6 +1173,8 @@ class Evaluation:
             return self.evaluate(node.body, scope)
         if not self.composing:
             return self.returned(function)
+        if not self._worth_following(function, args, keywords):
+            return self.returned(function)
         if self._calls.count(node) > 1 or len(self._calls) >= DEEPEST_CALL:
             self._lost(function, args, keywords, site)
             return self.returned(function)
@@ -1173,6 +1190,14 @@ class Evaluation:
             self._frames.pop()
             self._calls.pop()
         return self._result(function, frame.returned)
+
+    def _worth_following(self, function: FunctionValue, args: tuple[Value, ...], keywords: dict[str, Value]) -> bool:
+        """After the import only what is handed an application, or called often for its value, is business logic."""
+        counted = self._followed[id(function.node)] = self._followed.get(id(function.node), 0) + 1
+        if counted < MOST_CALLS and self.stage == "import":
+            return True
+        given = (*args, *keywords.values(), *([function.receiver] if function.receiver is not None else []))
+        return any(_holds_application(v) for v in given)
 
     def _result(self, function: FunctionValue, returned: list[Value]) -> Value:
         if not returned:
@@ -1400,8 +1425,16 @@ class Evaluation:
             return Instance(External(base.name), tuple(self.evaluate(a, scope) for a in arguments))
 
 
-def _globals(node: syntax.FunctionDef) -> set[str]:
-    return {name for s in node.body for n in syntax.walk(s) if isinstance(n, syntax.Declare) for name in n.names}
+def _holds_application(value: Value) -> bool:
+    match value:
+        case Instance():
+            return value.is_a(*COMPOSABLE) or any(
+                isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in value.attributes.values()
+            )
+        case Listing():
+            return any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in value.items)
+        case _:
+            return False
 
 
 def _defines(file: SourceFile, name: str) -> bool:
