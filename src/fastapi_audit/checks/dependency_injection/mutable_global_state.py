@@ -182,8 +182,11 @@ def variables(variable: Variable, project: Project) -> Iterator[Finding]:
     if not changes or any(_keeps_what_runs(c) for c in variable.changes):
         return
     changes = [c for c in changes if not _fills_once(c, variable.name)]
-    if changes:
-        yield _finding(changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
+    if not changes:
+        return
+    found = _finding(changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
+    cached = all(_is_cache(c, variable.name) for c in changes)
+    yield replace(found, severity=Severity.LOW, confidence=Confidence.LOW) if cached else found
 
 
 @rule.check
@@ -230,6 +233,19 @@ def _fills_once(change: Change, name: str) -> bool:
     if change.kind == "rebound":
         return _guarded(change, name) or _at_first(change, name)
     return False
+
+
+def _is_cache(change: Change, name: str) -> bool:
+    """Whether a function looks a key up before it fills it in: a copy of each process may then be meant."""
+    if change.kind in {"pop", "clear", "deleted", "popitem"}:
+        return True
+    if change.kind not in {"item", "add", "update"}:
+        return False
+    reads = [c for c in change.function.calls if c.method == "get" and c.receiver is not None]
+    looked_up = any(r.receiver is not None and r.receiver.written == name for r in reads)
+    return looked_up or any(
+        e.operator in {"in", "not in"} and e.operands[-1].written == name for e in change.function.expressions
+    )
 
 
 def _guarded(change: Change, name: str) -> bool:

@@ -112,13 +112,18 @@ def is_collection(value: Expression | None) -> bool:
 
 def changed(body: Body) -> Iterator[tuple[Expression, str, Expression | Statement]]:
     """What the statements and calls of a body change: the container or name, how, and where."""
+    declared = {n for s in body.statements_of("declare") for n in s.names}
     for statement in body.statements_of("assign", "delete"):
+        if statement.inside(syntax.ClassDef):
+            continue
         how = "deleted" if statement.kind == "delete" else "augmented" if statement.augmented else "rebound"
         for target in statement.targets:
             match target.node:
                 case syntax.Subscript(value=container):
                     yield Expression.of(container, body), "deleted" if how == "deleted" else "item", statement
-                case syntax.Name() | syntax.Attribute():
+                case syntax.Name(id=name) if name in declared:
+                    yield target, how, statement
+                case syntax.Attribute():
                     yield target, how, statement
     for call in body.calls:
         if call.method in CHANGING and call.receiver is not None:
