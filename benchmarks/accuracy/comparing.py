@@ -82,8 +82,8 @@ class Comparison:
 def compare(truth: Told, model: Told, root: Path) -> Comparison:
     """Own code of the truth is what lies in the tree; the rest came from other packages."""
     own = [each for each in truth.handlers if not _foreign(each) and (root / each.file).is_file()]
-    app = _application(own, model.handlers)
-    here = [each for each in model.handlers if each.app == app]
+    apps = _applications(truth, model)
+    here = [each for each in model.handlers if each.app in apps]
     candidates = defaultdict(list)
     for handler in here:
         candidates[handler.key].append(handler)
@@ -98,17 +98,32 @@ def compare(truth: Told, model: Told, root: Path) -> Comparison:
             each.key in {true.key for true in truth.handlers} for each in here if each.condition is not None
         ),
         truth_layers=truth.middleware,
-        model_layers=tuple(each for each in model.middleware if each.app == app),
+        model_layers=tuple(each for each in model.middleware if each.app == _outermost(truth, model, apps)),
         elsewhere=len(model.handlers) - len(here),
         unresolved=model.unresolved,
     )
 
 
-def _application(own: Iterable[Handler], reported: Iterable[Handler]) -> str:
-    """Which of the applications in the tree the truth speaks of: the one that shares the most routes with it."""
-    keys = {each.key for each in own}
-    shared = Counter(each.app for each in reported if each.key in keys)
-    return max(shared, key=lambda app: (shared[app], app), default="")
+def _applications(truth: Told, model: Told) -> Counter[str]:
+    """The applications that the truth speaks of, by the number of their handlers.
+
+    A tree may hold others beside the target and what it mounts: these have most of their handlers elsewhere.
+    """
+    known = {(each.file, each.line) for each in truth.handlers}
+    every = Counter(each.app for each in model.handlers)
+    shared = Counter(each.app for each in model.handlers if (each.file, each.line) in known)
+    return Counter({app: count for app, count in every.items() if 2 * shared[app] >= count})
+
+
+def _outermost(truth: Told, model: Told, apps: Counter[str]) -> str:
+    """The target by its name, else by the name of its attribute, else the largest that has layers."""
+    layered = {each.app for each in model.middleware}
+    if truth.target in layered:
+        return truth.target
+    attribute = truth.target.rpartition(":")[2]
+    alike = Counter({app: count for app, count in apps.items() if app.rpartition(":")[2] == attribute})
+    largest = Counter({app: count for app, count in apps.items() if app in layered})
+    return next((app for app, _ in (alike or largest).most_common(1)), "")
 
 
 def _foreign(handler: Handler) -> bool:
