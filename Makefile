@@ -31,6 +31,8 @@ style: $(VENV)/.installed-dev ## Format and lint
 
 types: $(VENV)/.installed-dev ## mypy --strict
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --config-file sample_apps/production/pyproject.toml sample_apps/production/leads
+	$(BIN)/python -m mypy --config-file sample_apps/layered/pyproject.toml sample_apps/layered/orders
 
 layers: $(VENV)/.installed-dev ## Who may import whom
 	$(BIN)/lint-imports --no-logo

@@ -131,9 +131,9 @@ def production_stack(postgres: str, redis: str) -> Iterator[Stack]:
         api, *edge = free_ports(4)
         config = rendered_nginx(place, dict(zip(LISTENERS, edge, strict=True)), api)
         with other_services() as (url, received):
-            copy, key = prepared_production(place, **settings(place, new_database(postgres), redis, api, url))
+            copy, key = prepared_production(place, **settings(place, new_database(postgres), redis, url))
             with (
-                running(gunicorn(place), api, place / "gunicorn.log", copy.folder, copy.environment) as served,
+                running(gunicorn(place, api), api, place / "gunicorn.log", copy.folder, copy.environment) as served,
                 running([nginx, "-c", str(config), "-g", "daemon off;"], edge[1], place / "nginx.log", place, {}),
                 delivering(copy),
             ):
@@ -179,17 +179,16 @@ def other_services() -> Iterator[tuple[str, list[tuple[str, object]]]]:
         server.shutdown()
 
 
-def gunicorn(place: Path) -> list[str]:
-    """The Dockerfile's command; /dev/shm is Linux only."""
-    options = ["--config", "gunicorn.conf.py", "--worker-tmp-dir", str(place)]
+def gunicorn(place: Path, port: int) -> list[str]:
+    """The Dockerfile's command, on a port of the test; /dev/shm is Linux only."""
+    options = ["--config", "gunicorn.conf.py", "--bind", f"{LOOPBACK}:{port}", "--worker-tmp-dir", str(place)]
     return [sys.executable, "-m", "gunicorn", *options, "leads.main:app"]
 
 
-def settings(place: Path, database: str, redis: str, api: int, others: str) -> dict[str, str]:
+def settings(place: Path, database: str, redis: str, others: str) -> dict[str, str]:
     """As compose.yaml sets them."""
     (place / "metrics").mkdir()
     return {
-        "BIND": f"{LOOPBACK}:{api}",
         "FORWARDED_ALLOW_IPS": LOOPBACK,
         "PROMETHEUS_MULTIPROC_DIR": str(place / "metrics"),
         "LEADS_ENVIRONMENT": "production",

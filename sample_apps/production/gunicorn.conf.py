@@ -8,7 +8,7 @@ from prometheus_client import multiprocess
 
 from leads.logs import logging_config
 
-bind = os.environ.get("BIND", "0.0.0.0:8000")
+bind = "0.0.0.0:8000"
 # The pools in leads/settings.py are sized for this many.
 workers = 2
 worker_class = "uvicorn_worker.UvicornWorker"
