@@ -284,3 +284,21 @@ def test_a_reader_that_has_gone_changes_no_exit_code(service: Path, more: Path) 
         os.close(writer)
 
     assert (ran.code, ran.err) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "import no_such_module",
+            "the rules of more_rules cannot be loaded: No module named 'no_such_module'; repair ",
+        ),
+        ("x = 1", "more_rules.websockets.broken: a module of rules defines `rule`, a fastapi_audit.rule.Rule"),
+    ],
+)
+def test_a_broken_package_of_rules_is_named(service: Path, more: Path, source: str, message: str) -> None:
+    ran = scan(service, env=plugin(more, "broken", source))
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: {message}")
+    assert ran.err.count("\n") == 1

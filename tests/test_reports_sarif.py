@@ -65,6 +65,19 @@ def test_lines_are_those_of_python_not_of_unicode() -> None:
     assert region(material(finding(location=Location("app/main.py", 2, start)), text=text))["startColumn"] == 22
 
 
+def test_a_place_without_an_end_reaches_to_the_end_of_its_line() -> None:
+    start = ASTRAL.index("eval") + 1
+    made = material(finding(location=Location("app/main.py", 1, start)), text=ASTRAL)
+
+    assert region(made) == {"startLine": 1, "startColumn": 22, "endLine": 1, "endColumn": 33}
+    assert region(material(finding(location=Location("gone.py", 3, 7)))) == {
+        "startLine": 3,
+        "startColumn": 7,
+        "endLine": 3,
+        "endColumn": 7,
+    }
+
+
 def test_a_uri_is_relative_and_quoted() -> None:
     place = Location("app/naïve file.py", 1)
     artifact = first(material(finding(location=place)))["locations"][0]["physicalLocation"]["artifactLocation"]

@@ -17,7 +17,7 @@ GROUP = "fastapi_audit.rules"
 
 def load() -> tuple[Rule, ...]:
     """Every rule, in the order of the checklist, then by name."""
-    rules = [rule for package in (__name__, *_installed()) for rule in _rules(package)]
+    rules = [*_rules(__name__), *(rule for package in _installed() for rule in _further(package))]
     return tuple(sorted(rules, key=lambda rule: (rule.item, rule.name)))
 
 
@@ -43,8 +43,16 @@ def _rules(package: str) -> Iterator[Rule]:
             rule = getattr(import_module(f"{home}.{module.name}"), "rule", None)
             if not isinstance(rule, Rule):
                 message = f"{home}.{module.name}: a module of rules defines `rule`, a fastapi_audit.rule.Rule"
-                raise TypeError(message)
+                raise UsageError(message)
             yield rule
+
+
+def _further(package: str) -> list[Rule]:
+    try:
+        return list(_rules(package))
+    except ImportError as error:
+        message = f"the rules of {package} cannot be loaded: {error}; repair or uninstall the package"
+        raise UsageError(message) from error
 
 
 def _installed() -> Iterator[str]:

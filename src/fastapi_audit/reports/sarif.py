@@ -156,16 +156,24 @@ class _Places:
         return location | ({"message": {"text": _plain(message)}} if message else {})
 
     def _region(self, place: Location) -> Object:
-        region = {"startLine": place.line, "startColumn": self._utf16(place.path, place.line, place.column)}
-        if place.end_line is not None:
-            region["endLine"] = place.end_line
-        if place.end_column is not None:
-            region["endColumn"] = self._utf16(place.path, place.end_line or place.line, place.end_column)
-        return region
+        """All four corners, which code scanning asks for; without an end it is the rest of the line."""
+        end_line = place.end_line or place.line
+        end_column = place.end_column or (len(self._line(place.path, end_line).rstrip()) + 1)
+        start = self._utf16(place.path, place.line, place.column)
+        end = self._utf16(place.path, end_line, end_column)
+        return {
+            "startLine": place.line,
+            "startColumn": start,
+            "endLine": end_line,
+            "endColumn": max(start, end) if end_line == place.line else end,
+        }
 
     def _utf16(self, path: str, line: int, column: int) -> int:
+        before = self._line(path, line)[: column - 1]
+        return column + sum(ord(character) > 0xFFFF for character in before)  # noqa: PLR2004  outside the first plane
+
+    def _line(self, path: str, line: int) -> str:
         if path not in self.files:
             self.files[path] = lines_of(self.text(path) or "")
         lines = self.files[path]
-        before = lines[line - 1][: column - 1] if 0 < line <= len(lines) else ""
-        return column + sum(ord(character) > 0xFFFF for character in before)  # noqa: PLR2004  outside the first plane
+        return lines[line - 1] if 0 < line <= len(lines) else ""
