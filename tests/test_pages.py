@@ -1,7 +1,11 @@
 """What people read is what the rules say, and the README's commands exist."""
 
 import re
+from pathlib import Path
 
+from fastapi_audit.checks import chosen
+from fastapi_audit.checks import load as rules
+from fastapi_audit.config import KEYS, load
 from pages import ROOT, pages, stale
 
 
@@ -25,6 +29,16 @@ def test_the_first_code_block_of_the_readme_warns_of_the_name() -> None:
 
     assert "`fastapi-audit` in the registry is somebody else's package" in first
     assert "pip install fastapi-audit-cli" in first
+
+
+def test_the_configuration_of_the_readme_is_valid_and_shows_every_key(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", _text("README.md"), re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(block)
+
+    settings = load(tmp_path / "pyproject.toml")
+
+    assert [key for key in KEYS if f"{key} =" not in block and f".{key}]" not in block] == []
+    assert chosen(rules(), [*settings.select, *settings.ignore, *sum(settings.per_file_ignores.values(), ())])
 
 
 def test_every_make_target_that_the_documents_name_exists() -> None:
