@@ -174,6 +174,10 @@ BOUND_TO_PROCESS = re.compile(
 )
 
 
+NEAR = 2
+"""Further calls away from a handler than this, what changes is more often meant to be the process's own."""
+
+
 @rule.check
 def variables(variable: Variable, project: Project) -> Iterator[Finding]:
     if BOUND_TO_PROCESS.search(variable.words) or not (variable.is_collection or _is_rebound(variable)):
@@ -272,7 +276,16 @@ def _finding(change: Change, what: str, project: Project) -> Finding:
         trace=reach.trace() if reach is not None else (),
         operation=reach.operation if reach is not None else None,
     )
-    return replace(found, confidence=Confidence.HIGH) if change.kind == "augmented" else found
+    return replace(found, confidence=Confidence.LOW) if _is_deliberate(change) else found
+
+
+def _is_deliberate(change: Change) -> bool:
+    """Whether somebody took care of it under a lock, or it is far from any handler: state of the process itself."""
+    reach = change.function.in_request
+    locked = any("lock" in w.text.lower() for w in change.place.withs)
+    stored = change.stored
+    is_flag = change.kind == "rebound" and stored is not None and stored.constant in (True, False, None)
+    return locked or is_flag or reach is None or reach.depth > NEAR
 
 
 @rule.proof

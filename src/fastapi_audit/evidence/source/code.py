@@ -336,8 +336,11 @@ class Expression(Placed):
 
     @property
     def entered(self) -> bool:
-        """Whether it is what a `with` or `async with` enters."""
-        return isinstance(self.body.parents.get(id(self.node)), syntax.WithItem)
+        """Whether it is what a `with` or `async with` enters (awaited or not)."""
+        node = self.body.parents.get(id(self.node))
+        if isinstance(node, syntax.Await):
+            node = self.body.parents.get(id(node))
+        return isinstance(node, syntax.WithItem)
 
     @property
     def iterated(self) -> bool:
