@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.accuracy.comparing import compare
-from benchmarks.accuracy.handlers import Handler, Layer, Told, model_of, truth_of
+from benchmarks.accuracy.handlers import WEBSOCKET, Handler, Layer, Told, model_of, truth_of
 from benchmarks.corpus import WITH_TRUTH
 
 ROUTE = Handler("GET", "/users", "shop.users.read", "shop/users.py", 4, is_async=True, dependencies=frozenset({"db"}))
@@ -64,6 +64,23 @@ def test_line_async_flag_and_dependencies_are_counted_apart(tree: Path) -> None:
     compared = compare(TRUTH, replace(TRUTH, handlers=(wrong, OTHER)), tree)
     assert compared.placed.part == compared.async_right.part == 1
     assert compared.dependencies_found.part == compared.dependencies_real.part == 1
+
+
+def test_a_name_of_another_package_counts_under_that_package(tree: Path) -> None:
+    defined = replace(ROUTE, dependencies=frozenset({"auth.http.Bearer", "shop.deps.db"}))
+    imported = replace(ROUTE, dependencies=frozenset({"auth.Bearer", "shop.db"}))
+    compared = compare(replace(TRUTH, handlers=(defined,)), replace(TRUTH, handlers=(imported,)), tree)
+    assert (compared.dependencies_found.part, compared.dependencies_found.whole) == (1, 2)
+
+
+def test_the_dependencies_of_a_websocket_are_not_judged(tree: Path) -> None:
+    socket = replace(ROUTE, method=WEBSOCKET, path="", dependencies=frozenset())
+    compared = compare(
+        replace(TRUTH, handlers=(socket,)),
+        replace(TRUTH, handlers=(replace(socket, path="/ws", dependencies=frozenset({"db"})),)),
+        tree,
+    )
+    assert (len(compared.matched), compared.dependencies_real.whole) == (1, 0)
 
 
 def test_code_outside_the_tree_is_not_the_application_s_own(tree: Path) -> None:

@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.accuracy.handlers import Handler, Layer, Told
+from benchmarks.accuracy.handlers import WEBSOCKET, Handler, Layer, Told
 
 FRAMEWORK = "fastapi/"
 
@@ -67,11 +67,16 @@ class Comparison:
 
     @property
     def dependencies_found(self) -> Share:
-        return _share(each in model.dependencies for true, model in self.matched for each in true.dependencies)
+        return _share(each in model.dependencies for true, model in self.depending for each in true.dependencies)
 
     @property
     def dependencies_real(self) -> Share:
-        return _share(each in true.dependencies for true, model in self.matched for each in model.dependencies)
+        return _share(each in true.dependencies for true, model in self.depending for each in model.dependencies)
+
+    @property
+    def depending(self) -> list[tuple[Handler, Handler]]:
+        """The matched without WebSockets, whose dependencies the truth lacks as it lacks their path."""
+        return [(true, model) for true, model in self.matched if true.method != WEBSOCKET]
 
     @property
     def order_right(self) -> bool:
@@ -81,6 +86,7 @@ class Comparison:
 
 def compare(truth: Told, model: Told, root: Path) -> Comparison:
     """Own code of the truth is what lies in the tree; the rest came from other packages."""
+    truth, model = _named_alike(truth, root), _named_alike(model, root)
     own = [each for each in truth.handlers if not _foreign(each) and (root / each.file).is_file()]
     apps = _applications(truth, model)
     here = [each for each in model.handlers if each.app in apps]
@@ -102,6 +108,18 @@ def compare(truth: Told, model: Told, root: Path) -> Comparison:
         elsewhere=len(model.handlers) - len(here),
         unresolved=model.unresolved,
     )
+
+
+def _named_alike(told: Told, root: Path) -> Told:
+    """Without the tree of another package nobody can know in which of its modules a name was defined."""
+    here = {each.name.partition(".")[0] for each in root.iterdir()}
+
+    def alike(name: str) -> str:
+        package, _, rest = name.partition(".")
+        return f"{package}.{rest.rpartition('.')[2]}" if rest and package not in here else name
+
+    handlers = (replace(each, dependencies=frozenset(map(alike, each.dependencies))) for each in told.handlers)
+    return replace(told, handlers=tuple(handlers))
 
 
 def _applications(truth: Told, model: Told) -> Counter[str]:

@@ -81,7 +81,7 @@ def _total(measured: Mapping[str, tuple[Comparison, float]], lower_bounds: set[s
 
 
 def _dependency_lines(compared: Comparison) -> Iterator[str]:
-    for true, model in compared.matched:
+    for true, model in compared.depending:
         if true.dependencies != model.dependencies:
             missing, extra = true.dependencies - model.dependencies, model.dependencies - true.dependencies
             signs = [*(f"-{each}" for each in sorted(missing)), *(f"+{each}" for each in sorted(extra))]
