@@ -302,3 +302,20 @@ def test_a_broken_package_of_rules_is_named(service: Path, more: Path, source: s
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error: {message}")
     assert ran.err.count("\n") == 1
+
+
+def test_patterns_of_a_config_above_the_folder_mean_paths_from_that_config(tmp_path: Path, more: Path) -> None:
+    written(
+        tmp_path,
+        {
+            ".git/HEAD": "",
+            "fastapi-audit.toml": 'exclude = ["api/old/"]\nper-file-ignores = {"api/main.py" = ["7"]}',
+            "api/main.py": APPLICATION,
+            "api/old/main.py": APPLICATION,
+            "api/new/main.py": APPLICATION,
+        },
+    )
+    ran = command("scan", "--select", "7", "--output-format", "json", cwd=tmp_path / "api", env=answering(more))
+
+    told = {finding["location"]["path"]: finding["suppressed"] for finding in document(ran)["findings"]}
+    assert told == {"main.py": {"kind": "config", "reason": "per-file-ignores: /main.py"}, "new/main.py": None}

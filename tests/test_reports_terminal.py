@@ -68,6 +68,14 @@ def test_a_trace_and_a_fix_are_told() -> None:
     assert "  fix: check first (`--fix --unsafe-fixes`)\n" in text
 
 
+def test_the_last_step_is_not_told_twice() -> None:
+    steps = (Step(Location("app/helper.py", 17), "calls"), Step(Location("app/main.py", 2, 5, 2, 13), "blocks"))
+
+    assert [line for line in lines(material(finding(trace=steps))) if "via" in line] == [
+        "  via app/helper.py:17: calls"
+    ]
+
+
 def test_hidden_findings_are_counted_not_shown() -> None:
     quiet = finding("quiet", suppressed=Suppression("comment", "known"))
 

@@ -108,6 +108,8 @@ def test_an_idle_blanket_comment_is_reported() -> None:
         ("app/api/main.py", "main.py", True),
         ("app/api/main.py", "*/api/*", True),
         ("application/main.py", "app", False),
+        ("main.py", "/main.py", True),
+        ("app/main.py", "/main.py", False),
     ],
 )
 def test_a_pattern_means_a_path_a_folder_or_a_name(path: str, pattern: str, *, expected: bool) -> None:

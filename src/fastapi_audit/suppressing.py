@@ -73,10 +73,10 @@ def _silenced(finding: Finding, policy: Policy) -> Suppression | None:
 
 def matches(path: str, pattern: str) -> bool:
     """Whether a path is meant: by its whole, where `*` crosses folders, by its folder, or by its name alone."""
-    folder = pattern.rstrip("/")
-    return (
-        fnmatchcase(path, pattern) or fnmatchcase(path, f"{folder}/*") or fnmatchcase(PurePosixPath(path).name, pattern)
-    )
+    anchored = pattern.startswith("/")
+    whole = pattern.strip("/")
+    by_name = not anchored and fnmatchcase(PurePosixPath(path).name, pattern)
+    return by_name or fnmatchcase(path, whole) or fnmatchcase(path, f"{whole}/*")
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def settings(target: Target, config: Path | None, flags: Mapping[str, Any], *, i
         message = "--isolated and --config contradict each other; drop one"
         raise UsageError(message)
     file = None if isolated else config or discover(target.root)
-    base = load(file) if file else Settings()
+    base = _seen_from(target.root, file, load(file)) if file else Settings()
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     # What is left out adds up: a flag that forgot the config's folders would audit vendored code.
     for name in ("ignore", "exclude"):
@@ -55,6 +55,24 @@ def settings(target: Target, config: Path | None, flags: Mapping[str, Any], *, i
         message = f"--fail-under takes a score from 0 to 100, not {merged.fail_under:g}"
         raise UsageError(message)
     return merged
+
+
+def _seen_from(root: Path, file: Path, read: Settings) -> Settings:
+    """Patterns of a config file above the audited folder, as they read inside it."""
+    home = file.resolve().parent
+    if home == root or not root.is_relative_to(home):
+        return read
+    below = f"{root.relative_to(home).as_posix()}/"
+    return replace(
+        read,
+        exclude=tuple(_inside(pattern, below) for pattern in read.exclude),
+        per_file_ignores={_inside(pattern, below): names for pattern, names in read.per_file_ignores.items()},
+    )
+
+
+def _inside(pattern: str, below: str) -> str:
+    relative = pattern.removeprefix("/")
+    return "/" + relative.removeprefix(below) if relative.startswith(below) else pattern
 
 
 def listed(values: Iterable[str] | None) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterat
     if finding.location:
         yield from excerpts.at(finding.location, colour)
     for step in finding.trace:
+        if step.location == finding.location:
+            continue
         place = material.shown(f"{step.location.path}:{step.location.line}")
         yield from wrapped(f"via {place}: {step.message}", look.width, "  ")
     if finding.fix:
