@@ -141,6 +141,19 @@ def test_a_line_of_megabytes_is_cut_around_the_finding() -> None:
     assert shown[3].rstrip().endswith("^^^^^^^^")
 
 
+def test_a_line_that_is_too_long_keeps_its_start_as_long_as_the_finding_shows() -> None:
+    text = "    result = await session.execute(text(" + '"' + "x" * 80 + '"))\n'
+    near = lines(material(finding(location=Location("app/main.py", 1, 14, 1, 120)), text=text))
+    far = lines(material(finding(location=Location("app/main.py", 1, 100, 1, 110)), text=text))
+
+    assert near[2].startswith("    1 |     result = await session")
+    assert near[2].endswith("x…")
+    assert near[3].startswith("      |              ^^^^")
+    assert far[2].startswith("    1 | …")
+    assert far[3].endswith(" " + "^" * 10)
+    assert all(columns(line) <= 80 for line in (*near, *far))
+
+
 def test_everything_but_paths_fits_the_terminal() -> None:
     long = finding("`accept` serves anyone who comes along, " * 6 + "日本語 " * 40, operation="WS /" + "a" * 90)
 

@@ -10,6 +10,9 @@ from fastapi_audit.reports.cells import BLUE, DIM, cell, columns, cut, painted
 WINDOW = 400
 """Code points of one line that are looked at; generated files have lines of megabytes."""
 
+SHOWN = 30
+"""Code points of what is underlined that are worth losing the start of the line for."""
+
 
 class Excerpts:
     """Excerpts of the project's files, each file split once."""
@@ -33,8 +36,11 @@ class Excerpts:
         cells = _cells(line[skipped : skipped + WINDOW])
         room = self.look.width - gutter - 7
         first, last = start - skipped, min(end - skipped, len(cells))
-        while first > 1 and columns("".join(cells[:last])) > room:
+        whole = len(cells)
+        while first > 1 and columns("".join(cells[: min(last, first + SHOWN)])) > room:
             cells, first, last = cells[1:], first - 1, last - 1
+        if skipped or len(cells) < whole:
+            cells[0] = "…"
         yield self._numbered(place.line, gutter, cells)
         before = columns("".join(cells[:first]))
         carets = max(min(columns("".join(cells[first:last])), room - before), 1)
