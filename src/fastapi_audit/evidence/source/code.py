@@ -531,6 +531,14 @@ class Statement(Placed):
         return self.node.names if isinstance(self.node, syntax.Declare) else ()
 
     @property
+    def imports(self) -> tuple[str, ...]:
+        """The dotted names that an absolute import names: `pydantic.BaseSettings`."""
+        node = self.node
+        if not isinstance(node, syntax.Import) or node.level:
+            return ()
+        return tuple(f"{node.module}.{name}" if node.module else name for name, _ in node.names)
+
+    @property
     def children(self) -> "list[Statement]":
         """The statements of its block (of `if`, `for`, `while`, `with`, `try`), without `else` and handlers."""
         body = getattr(self.node, "body", ())

@@ -1,0 +1,161 @@
+"""Metric label with unbounded values
+
+Every new value of a label makes a new time series, which lives as long as the process and is sent with every scrape:
+measured, 5000 different ids in a path give 5000 series and a scrape of 400 kB. A label taken from what callers send
+lets anybody fill the memory of the service and of Prometheus; an API key as a label is also a leaked secret.
+
+## Use instead
+The path template (`request.scope["route"].path` after `call_next`), the status, a tenant from a closed list.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Call, Expression
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+
+METRICS = ("Counter", "Gauge", "Histogram", "Summary")
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    references=["https://prometheus.io/docs/practices/naming/#labels"],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI, Request, Response
+            from prometheus_client import Counter, generate_latest
+
+            app = FastAPI()
+            REQUESTS = Counter("requests", "Requests", ["path"])
+
+
+            @app.middleware("http")
+            async def count(request: Request, call_next):
+                REQUESTS.labels(path=request.url.path).inc()  # finding
+                return await call_next(request)
+
+
+            @app.get("/items/{number}")
+            async def item(number: int) -> int:
+                return number
+
+
+            @app.get("/metrics")
+            async def metrics() -> Response:
+                return Response(generate_latest())
+            """
+        ),
+        Bad(
+            {
+                "main.py": """
+                from uuid import UUID
+
+                from fastapi import FastAPI
+
+                from metrics import count
+
+                app = FastAPI()
+
+
+                @app.get("/users/{user_id}")
+                async def user(user_id: UUID) -> None:
+                    count("user", user_id)
+                """,
+                "metrics.py": """
+                from prometheus_client import Counter
+
+                READS = Counter("reads", "Reads", ["kind", "id"])
+
+
+                def count(kind: str, id) -> None:
+                    READS.labels(kind, str(id)).inc()  # finding
+                """,
+            }
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from prometheus_client import Counter
+
+            app = FastAPI()
+            ERRORS = Counter("errors", "Errors", ["error"])
+
+
+            @app.get("/")
+            def root() -> None:
+                try:
+                    open("/data/file")
+                except OSError as error:
+                    ERRORS.labels(str(error)).inc()  # finding
+                    raise
+            """
+        ),
+        Good(
+            """
+            from enum import Enum
+
+            from fastapi import FastAPI, Request
+            from prometheus_client import Counter
+
+            app = FastAPI()
+            REQUESTS = Counter("requests", "Requests", ["path", "method", "status", "kind"])
+            ERRORS = Counter("errors", "Errors", ["error"])
+
+
+            class Kind(str, Enum):
+                lead = "lead"
+
+
+            @app.middleware("http")
+            async def count(request: Request, call_next):
+                response = await call_next(request)
+                route = request.scope["route"]
+                REQUESTS.labels(route.path, request.method, response.status_code, "any").inc()
+                return response
+
+
+            @app.get("/items/{kind}")
+            async def item(kind: Kind, urgent: bool = False) -> None:
+                REQUESTS.labels("/items", "GET", str(urgent), kind.value).inc()
+                try:
+                    open("/data/file")
+                except OSError as error:
+                    ERRORS.labels(type(error).__name__).inc()
+            """
+        ),
+    ],
+)
+
+
+@rule.check(of=[f"prometheus_client.{metric}.labels" for metric in METRICS])
+def labels(call: Call) -> Iterator[Finding]:
+    for label in (*call.arguments, *call.keywords.values()):
+        what = unbounded(label)
+        if what is not None:
+            yield call.finding(
+                f"the label value `{label.text}` is {what}, so the number of time series has no bound. Label with the path "
+                "template or a closed list of values"
+            )
+            return
+
+
+def unbounded(label: Expression) -> str | None:
+    origin = next(iter(label.origins), None)
+    if origin is not None:
+        return f"what the caller sends (`{origin.what}` of `{origin.function.name}`)"
+    caught = label.handler.variable if label.handler is not None else None
+    texts = [c for c in label.calls if c.name in {"str", "repr"}]
+    if caught is not None and (
+        any(c.arguments and c.arguments[0].text == caught for c in texts) or label.text == caught
+    ):
+        return "the text of an exception"
+    return None
+
+
+@rule.proof(needs=("prometheus-client",))
+def each_path_is_a_series(bad: Served) -> None:
+    """Fifty paths of one route are fifty series."""
+    for number in range(50):
+        bad.get(f"/items/{number}")
+    assert bad.get("/metrics").text.count('requests_total{path="/items/') == 50
