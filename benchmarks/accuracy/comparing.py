@@ -125,8 +125,11 @@ def _named_alike(told: Told, root: Path) -> Told:
 def _applications(truth: Told, model: Told) -> Counter[str]:
     """The applications that the truth speaks of, by the number of their handlers.
 
-    A tree may hold others beside the target and what it mounts: these have most of their handlers elsewhere.
+    The target by its name, with what it mounts; else those that share most of their handlers.
     """
+    named = Counter(each.app for each in model.handlers if each.app == truth.target)
+    if named:
+        return named
     known = {(each.file, each.line) for each in truth.handlers}
     every = Counter(each.app for each in model.handlers)
     shared = Counter(each.app for each in model.handlers if (each.file, each.line) in known)

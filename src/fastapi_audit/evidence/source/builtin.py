@@ -48,6 +48,8 @@ def _call_listing(owner: Listing, method: str, args: tuple[Value, ...], *, condi
         case ("append" | "add", (item,)):
             owner.items.append(item)
             owner.open_ended |= conditional
+            if conditional:
+                owner.uncertain.add(id(item))
         case "insert", (_, item):
             owner.items.insert(0, item)
         case ("extend" | "update", (Listing() as more,)):

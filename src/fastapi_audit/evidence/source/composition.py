@@ -51,6 +51,8 @@ class Dependency:
     source: Program
     parameter: str | None = None
     """The parameter that takes its value."""
+    conditional: bool = False
+    """Whether it is added only under a condition."""
     annotation: Value | None = None
     """For `Depends()` without argument, the annotated class that it stands for."""
 
@@ -140,7 +142,7 @@ def parameter_dependencies(function: Function) -> Iterator[Dependency]:
             if isinstance(value, Instance) and value.is_a(*DEPENDS):
                 typed = parameter.value
                 annotation = typed.cls if isinstance(typed, Instance) else None
-                yield Dependency(value, "parameter", function.source, parameter.name, annotation)
+                yield Dependency(value, "parameter", function.source, parameter.name, annotation=annotation)
 
 
 def listed_dependencies(value: Value | None, level: str, source: Program) -> Iterator[Dependency]:
@@ -148,7 +150,7 @@ def listed_dependencies(value: Value | None, level: str, source: Program) -> Ite
     if isinstance(value, Listing):
         for item in value.items:
             if isinstance(item, Instance) and item.is_a(*DEPENDS):
-                yield Dependency(item, level, source)
+                yield Dependency(item, level, source, conditional=id(item) in value.uncertain)
 
 
 def location_of(site: Site | None) -> Location | None:
@@ -371,7 +373,8 @@ class Route(Registered):
         """The route as reports print it."""
         return RouteRow(
             self.methods, self.full_path, self.endpoint, self.where, self.is_async,
-            tuple(d.name for d in self.direct_dependencies), self.auth, self.condition, self.app.root.name,
+            tuple(d.name for d in self.direct_dependencies if not d.conditional), self.auth, self.condition,
+            self.app.root.name,
             "http" if self.kind == "starlette" else self.kind,
         )  # fmt: skip
 

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 MOST_STEPS = 3_000_000
 MOST_STEPS_A_CALL = 60_000
 DEEPEST_CALL = 24
+_SAYS_NOTHING = ("typing.Any", "object", "typing.Self", "typing.Callable", "collections.abc.Callable", "callable")
+"""Annotations that tell less than the code."""
 MOST_CALLS = 60
 """A function that is called more often than this registers nothing new, unless it is handed an application."""
 MOST_ROUNDS = 400
@@ -75,10 +77,10 @@ COMPOSABLE = (*APPLICATIONS, *ROUTERS)
 
 _FIELD_MAKERS = (
     "pydantic.Field",
-    "dataclasses.field",
-    "attrs.field",
-    "attr.ib",
-    "attr.attrib",
+    "dataclasses.field()",
+    "attrs.field()",
+    "attr.ib()",
+    "attr.attrib()",
     "sqlmodel.Field",
     "pydantic.PrivateAttr",
 )
@@ -147,8 +149,8 @@ class Evaluation:
         self._done: set[str] = set()
         self._frames: list[_Frame] = []
         self._calls: list[object] = []
-        self._returned: dict[int, Value] = {}
-        self._locals: dict[int, Scope] = {}
+        self._returned: dict[tuple[int, int], Value] = {}
+        self._locals: dict[tuple[int, int], Scope] = {}
         self._inferring: set[int] = set()
         self._attributes: dict[tuple[int, str], Value] = {}
         self._called: set[int] = set()
@@ -670,7 +672,7 @@ class Evaluation:
             syntax.FString: self._fstring,
             syntax.Collection: self._collection,
             syntax.Mapping: self._mapping,
-            syntax.Lambda: FunctionValue,
+            syntax.Lambda: self._lambda,
             syntax.Comprehension: self._comprehension,
             syntax.Operation: self._operation,
             syntax.Conditional: self._conditional,
@@ -688,6 +690,10 @@ class Evaluation:
             raise ExhaustedError
         evaluate = self._evaluate.get(type(node))
         return Unknown() if evaluate is None else evaluate(node, scope)
+
+    def _lambda(self, node: syntax.Lambda, scope: Scope) -> Value:
+        owner = scope.names.get("__class__") if scope.is_class else None
+        return FunctionValue(node, scope, owner if isinstance(owner, ClassValue) else None)
 
     def _fstring(self, node: syntax.FString, scope: Scope) -> Value:
         parts = [self.evaluate(p, scope) for p in node.parts]
@@ -1261,8 +1267,9 @@ class Evaluation:
         node = function.node
         if isinstance(node, syntax.Lambda):
             return self.evaluate(node.body, function.scope)
-        if id(node) in self._returned:
-            return self._returned[id(node)]
+        key = (id(node), id(function.scope))
+        if key in self._returned:
+            return self._returned[key]
         if id(node) in self._inferring:
             return Unknown("recursion")
         self._inferring.add(id(node))
@@ -1270,15 +1277,13 @@ class Evaluation:
             found: Value = Unknown()
             if node.returns is not None:
                 found = self.typed(node.returns, function.scope)
-                if found == NOTHING or (
-                    isinstance(found, Instance) and found.is_a("typing.Any", "object", "typing.Self")
-                ):
+                if found == NOTHING or (isinstance(found, Instance) and found.is_a(*_SAYS_NOTHING)):
                     found = Unknown()
             if isinstance(found, Unknown):
                 found = self._returned_values(function)
         self._inferring.discard(id(node))
         if function.receiver is None or not isinstance(found, Unknown):
-            self._returned[id(node)] = found
+            self._returned[key] = found
         return found
 
     def _returned_values(self, function: FunctionValue) -> Value:
@@ -1295,15 +1300,16 @@ class Evaluation:
 
     def local_scope(self, function: FunctionValue) -> Scope:
         """The names inside a function, by annotations and assignments; order is not followed."""
-        key = id(function.node)
+        key = (id(function.node), id(function.scope))
         if key in self._locals:
             return self._locals[key]
         scope = self._locals[key] = Scope(function.file, function.scope, function=function)
         with self.inferring(), self._outside_conditions():
             frames, self._frames = self._frames, []
             receiver = function.receiver
-            if receiver is None and function.owner is not None and not function.is_decorated("staticmethod"):
-                receiver = function.owner if function.is_decorated("classmethod") else Instance(function.owner)
+            owner = function.owner if isinstance(function.node, syntax.FunctionDef) else None
+            if receiver is None and owner is not None and not function.is_decorated("staticmethod"):
+                receiver = owner if function.is_decorated("classmethod") else Instance(owner)
             bound = function if receiver is None else function.bound(receiver)
             self._bind_parameters(bound, (), {}, scope)
             if isinstance(function.node, syntax.FunctionDef):

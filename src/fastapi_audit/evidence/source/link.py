@@ -77,7 +77,7 @@ class Source(Program):
         self.unresolved: list[Unresolved] = []
         self._auth_names = frozenset(auth_names)
         self._modules: dict[str, Module] = {}
-        self._functions: dict[tuple[int, int], Function] = {}
+        self._functions: dict[tuple[int, int, int], Function] = {}
         self._classes: dict[int, Class] = {}
         self._class_bodies: dict[int, ClassBody] = {}
         self._values: dict[tuple[int, int], Value] = {}
@@ -404,7 +404,8 @@ class Source(Program):
 
     def function(self, value: FunctionValue) -> Function:
         receiver = value.receiver.cls if isinstance(value.receiver, Instance) else None
-        key = (id(value.node), id(receiver) if isinstance(receiver, ClassValue) and receiver is not value.owner else 0)
+        other = id(receiver) if isinstance(receiver, ClassValue) and receiver is not value.owner else 0
+        key = (id(value.node), id(value.scope), other)
         if key not in self._functions:
             self._functions[key] = Function(value, self)
         return self._functions[key]

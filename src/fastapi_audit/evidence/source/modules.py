@@ -107,8 +107,9 @@ class Modules:
         """Names every file, once all are known."""
         packages = {str(PurePosixPath(p).parent) for p in paths if p.endswith("__init__.py")}
         self._folders = {str(parent) for p in paths for parent in PurePosixPath(p).parents}
+        imported = {name.partition(".")[0] for f in self.files.values() for name, level in f.facts[1] if not level}
         for path, file in self.files.items():
-            root, file.name = _dotted(path, packages)
+            root, file.name = _dotted(path, packages, imported)
             top = file.name.partition(".")[0]
             holders = self._packages.setdefault(top, [])
             if root not in holders:
@@ -168,12 +169,17 @@ def _prefixes(path: str) -> Iterator[str]:
         yield "" if str(parent) == "." else f"{parent}/"
 
 
-def _dotted(path: str, packages: set[str]) -> tuple[str, str]:
-    """`(source root with trailing slash, dotted name)` of a file, by the `__init__.py` files around it."""
+def _dotted(path: str, packages: set[str], imported: set[str]) -> tuple[str, str]:
+    """`(source root with trailing slash, dotted name)` of a file, by the `__init__.py` files around it.
+
+    A folder without `__init__.py` is a namespace package when somebody imports its name, or inside a package.
+    """
     pure = PurePosixPath(path)
     folder = pure.parent
     parts = [] if pure.name == "__init__.py" else [pure.stem]
-    while str(folder) in packages and str(folder) != ".":
+    while str(folder) != "." and (
+        str(folder) in packages or folder.name in imported or str(folder.parent) in packages - {"."}
+    ):
         parts.insert(0, folder.name)
         folder = folder.parent
     root = "" if str(folder) == "." else f"{folder}/"

@@ -60,6 +60,8 @@ class Listing:
     kind: str
     items: "list[Value]"
     open_ended: bool = False
+    uncertain: set[int] = field(default_factory=set)
+    """`id` of the items that were added under a condition."""
 
 
 @dataclass(slots=True, eq=False)
