@@ -6,7 +6,7 @@ import pytest
 
 from fastapi_audit.evidence import Comment
 from fastapi_audit.model import Confidence, Location, Outcome, Suppression
-from fastapi_audit.suppressing import Policy, matches, suppress
+from fastapi_audit.suppressing import SUGGESTIONS, Policy, matches, suppress
 from small_project import finding, result
 
 
@@ -88,6 +88,14 @@ def test_only_the_idle_name_of_a_comment_is_reported() -> None:
     assert complaints(comment(2, "open-socket", "open-sockets")) == [
         "`ignore[open-sockets]` names no rule; did you mean `open-socket`?"
     ]
+
+
+def test_any_number_of_unknown_names_is_told_and_some_are_compared() -> None:
+    told = complaints(*(comment(2, "open-sockets") for _ in range(SUGGESTIONS + 1)))
+
+    assert len(told) == SUGGESTIONS + 1
+    assert "did you mean" in told[SUGGESTIONS - 1]
+    assert "did you mean" not in told[SUGGESTIONS]
 
 
 def test_a_rule_that_did_not_run_makes_no_comment_idle() -> None:

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from fastapi_audit.model import Confidence, Finding, Location, Outcome, Result, Suppression, Unresolved
 
+SUGGESTIONS = 50
+"""Unknown names that are compared with the known ones."""
+
 
 class Comment(Protocol):
     """An ignore comment as `evidence.Comment` has it; this module and the evidence do not know each other."""
@@ -121,11 +124,14 @@ def _idle(ignores: _Ignores, results: Iterable[Result]) -> Iterator[Unresolved]:
     outcomes = {result.rule: result.outcome for result in results}
     unknown = (Outcome.NOT_RUN, Outcome.ERROR)
     ran_all = not any(outcome in unknown for outcome in outcomes.values())
+    suggestions = 0
     for comment in ignores.comments:
         place = Location(comment.path, comment.line, comment.column)
         for name in comment.rules:
             if name not in outcomes:
-                near = get_close_matches(name, outcomes, 1)
+                suggestions += 1
+                # Comparing names is slow, and a hostile file may hold any number of them.
+                near = get_close_matches(name, outcomes, 1) if suggestions <= SUGGESTIONS else []
                 hint = f"; did you mean `{near[0]}`?" if near else ""
                 yield Unresolved("suppression", f"`ignore[{name}]` names no rule{hint}", place)
             elif outcomes[name] not in unknown and (comment, name) not in ignores.used:
