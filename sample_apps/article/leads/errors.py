@@ -11,5 +11,5 @@ logger = logging.getLogger(__name__)
 def install(app: FastAPI) -> None:
     @app.exception_handler(ValidationError)  # wrong: wrong-validation-handler
     async def validation_failed(request: Request, exc: ValidationError):
-        logger.error(extra={"errors": exc.errors()})  # wrong: bad-logger-call
+        logger.error(extra={"errors": exc.errors()})  # wrong: stdlib-logger-bad-call
         raise HTTPException(status_code=422, detail=exc.errors())  # wrong: raise-in-exception-handler
