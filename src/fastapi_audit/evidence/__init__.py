@@ -18,6 +18,7 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
@@ -39,6 +40,7 @@ __all__ = [
     "Function",
     "Gathering",
     "Handler",
+    "LimitedFunction",
     "Middleware",
     "Model",
     "Module",
@@ -56,4 +58,6 @@ __all__ = [
     "Variable",
     "class_changes",
     "gather",
+    "limits_of",
+    "limits_of_app",
 ]

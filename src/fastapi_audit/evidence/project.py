@@ -8,10 +8,12 @@ from fastapi_audit.evidence import deployment as deploying
 from fastapi_audit.evidence import source as reading
 from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.deployment import Deployment
+from fastapi_audit.evidence.deployment.gateway import limiting_file
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
+from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functions
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.variables import Variable
@@ -102,6 +104,11 @@ class Project:
             return list(self.running.every_operation()) if self.running else []
         return _LISTS[kind](self.source)
 
+    @property
+    def gateway_limit(self) -> str | None:
+        """The file that limits rates in front of the service: nginx, an ingress, Traefik …; `None` when none does."""
+        return limiting_file(self.tree.paths, self.text)
+
     def text(self, path: str) -> str | None:
         """The text of a file of the project, for excerpts and fixes; `None` when it cannot be read."""
         if path not in self._texts:
@@ -127,6 +134,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Reach: lambda s: s.ways_on_loop,
     Dependency: lambda s: s.dependencies,
     Variable: lambda s: s.variables,
+    LimitedFunction: lambda s: list(limited_functions(s.functions)),
 }
 
 SUBJECTS: dict[type, EvidenceKind] = {

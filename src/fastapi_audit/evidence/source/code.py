@@ -1021,7 +1021,8 @@ class Function(Body):
         start, end = decorator.node.line, decorator.node.end // syntax.COLUMNS
         lines = [line.decode("utf-8", "replace") for line in self.file.lines[start - 1 : end]]
         written = "".join(lines)
-        if written.strip() != f"@{decorator.text}" or not written.endswith("\n"):
+        rest = written.strip().removeprefix(f"@{decorator.text}").lstrip()
+        if rest.startswith("@") or (rest and not rest.startswith("#")) or not written.endswith("\n"):
             return None
         return Edit(self.file.path, self.file.offset(start * syntax.COLUMNS), written, "")
 
@@ -1029,6 +1030,19 @@ class Function(Body):
         """An edit that puts a decorator right above `def`."""
         indent = " " * (self.location.column - 1)
         return Edit(self.file.path, self.file.offset(self.node.start), "", f"@{decorator}\n{indent}")
+
+    def with_first_parameter(self, written: str) -> Edit | None:
+        """An edit that adds a parameter before all others; `None` for a method, whose first one is taken."""
+        if self.parameters:
+            first = self.node.parameters[0]
+            if self.cls is not None or first.kind != "positional":
+                return None
+            return Edit(self.file.path, self.file.offset(first.start), "", f"{written}, ")
+        text = self.file.source(self.node)
+        at = text.find("()")
+        if at < 0:
+            return None
+        return Edit(self.file.path, self.file.offset(self.node.start) + at + 1, "", written)
 
     def as_async(self) -> Edit | None:
         """An edit that declares it with `async def`."""

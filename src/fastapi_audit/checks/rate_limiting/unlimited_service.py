@@ -1,0 +1,122 @@
+"""Nothing limits how often the service may be called
+
+No route has a rate limit, no middleware sets one, and no proxy configuration in the project does. One client, by
+malice or by a loop in a script, can try passwords, fill the database and take all workers for itself.
+
+## Use instead
+slowapi or fastapi-limiter with a shared store such as Redis, or a limit at the gateway (nginx `limit_req`, an ingress
+annotation). If a gateway outside this repository limits the rate, say so: `# fastapi-audit: ignore[unlimited-service]`.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import App, Project, limits_of, limits_of_app
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-770",
+    references=["https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/"],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()  # finding
+
+            @app.post("/login")
+            def login(name: str) -> str:
+                return name
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.post("/login")
+            @limiter.limit("5/minute")
+            def login(request: Request, name: str) -> str:
+                return name
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI
+            from fastapi_limiter.depends import RateLimiter
+
+            app = FastAPI(dependencies=[Depends(RateLimiter(times=5, seconds=60))])
+
+            @app.post("/login")
+            def login(name: str) -> str:
+                return name
+            """
+        ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+
+                app = FastAPI()
+
+                @app.post("/login")
+                def login(name: str) -> str:
+                    return name
+                """,
+                "deploy/nginx.conf": """
+                http {
+                    limit_req_zone $binary_remote_addr zone=address:10m rate=20r/s;
+                    server {
+                        location / {
+                            limit_req zone=address burst=40;
+                            proxy_pass http://api:8000;
+                        }
+                    }
+                }
+                """,
+            }
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/health")
+            def health() -> str:
+                return "ok"
+            """
+        ),
+    ],
+)
+
+FEW = frozenset({"/health", "/healthz", "/ready", "/readyz", "/live", "/livez", "/metrics", "/ping", "/"})
+
+
+@rule.check
+def applications(app: App, project: Project) -> Iterator[Finding]:
+    routes = [r for r in app.all_routes if r.kind != "mount" and r.full_path not in FEW]
+    if app.is_mounted or not routes:
+        return
+    if any(True for r in routes for _ in limits_of(r)) or any(True for _ in limits_of_app(app)):
+        return
+    if project.source.calls_anywhere("slowapi.Limiter") or project.gateway_limit is not None:
+        return
+    noun = "route" if len(routes) == 1 else "routes"
+    yield app.finding(
+        f"Nothing limits how often the {len(routes)} {noun} of `{app.name}` may be called: no decorator, dependency or "
+        "middleware, and no proxy in this project. Set a limit in the service or at the gateway."
+    )
+
+
+@rule.proof
+def thirty_tries_in_a_row_are_served(bad: Served) -> None:
+    assert {bad.post("/login?name=ada").status_code for _ in range(30)} == {200}
