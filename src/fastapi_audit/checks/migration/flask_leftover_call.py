@@ -164,4 +164,5 @@ def abort_answers_500(bad: Served) -> None:
     """Neither the error nor the success comes out as it was meant."""
     assert bad.get("/leads/11").status_code == 500
     assert bad.get("/leads/1").status_code == 500
+    bad.stop()
     assert "outside of application context" in bad.log

@@ -341,4 +341,5 @@ def weighed(finding: Finding, project: Project) -> Finding:
 def orm_mode_has_no_effect(bad: Served) -> None:
     """The model does not read attributes, although its configuration says so."""
     assert bad.get("/lead").status_code == 500
+    bad.stop()
     assert "orm_mode" in bad.log
