@@ -444,6 +444,11 @@ class ExceptionHandler(Registered):
         constant = literal(self.exception)
         return str(constant) if isinstance(constant, int) else dotted_name(self.exception) or "unknown"
 
+    @property
+    def handler_name(self) -> str | None:
+        """The dotted name of the function that handles it."""
+        return dotted_name(self.handler)
+
     @cached_property
     def function(self) -> Function | None:
         return self.source.called_function(self.handler)

@@ -1,0 +1,116 @@
+"""Login or password route without a rate limit
+
+Whoever may try as often as they like finds the password, the one-time code or the reset token in the end, and a
+registration or reset form sends as many mails as they want. Nothing covers this route: no decorator, no dependency, no
+middleware, no gateway configuration in the project.
+
+## Use instead
+A limit by account and by address, such as `@limiter.limit("5/minute")`, with a store that all workers share.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Project, Route, limits_of
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-307",
+    references=["https://owasp.org/API-Security/editions/2023/en/0xa2-broken-authentication/"],
+    examples=[
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, Form
+            from fastapi.security import OAuth2PasswordRequestForm
+
+            app = FastAPI()
+
+            @app.post("/auth/login")  # finding
+            def login(name: str = "ada", password: str = "") -> bool:
+                return password == "1234"
+
+            @app.post("/session")  # finding
+            def session(form: OAuth2PasswordRequestForm = Depends()) -> bool:
+                return form.password == "1234"
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, Request
+            from fastapi.security import OAuth2PasswordBearer
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address)
+            app = FastAPI()
+            app.state.limiter = limiter
+            bearer = OAuth2PasswordBearer(tokenUrl="login")
+
+            @app.post("/login")
+            @limiter.limit("5/minute")
+            def login(request: Request, password: str) -> bool:
+                return password == "1234"
+
+            @app.get("/login")
+            def login_page() -> str:
+                return "page"
+
+            @app.post("/login/history")
+            def history(entry: str) -> str:
+                return entry
+
+            @app.post("/token")
+            def new_token(token: str = Depends(bearer)) -> str:
+                return token
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from starlette.middleware.base import BaseHTTPMiddleware
+
+            class RateLimitMiddleware(BaseHTTPMiddleware):
+                async def dispatch(self, request, call_next):
+                    return await call_next(request)
+
+            app = FastAPI()
+            app.add_middleware(RateLimitMiddleware)
+
+            @app.post("/login")
+            def login(password: str) -> bool:
+                return password == "1234"
+            """
+        ),
+    ],
+)
+
+SENSITIVE = re.compile(
+    r"/(?:log-?in|sign-?in|sign-?up|token|otp|2fa|mfa|verify(?:-otp|-code|-email)?|(?:re)?set-password|password-reset"
+    r"|forgot-password|recover(?:-password|y)?|register|magic-link|access-token)/?$",
+    re.IGNORECASE,
+)
+FORM = ("fastapi.security.OAuth2PasswordRequestForm", "fastapi.security.OAuth2PasswordRequestFormStrict")
+
+
+@rule.check
+def routes(route: Route, project: Project) -> Iterator[Finding]:
+    if route.kind != "http" or "POST" not in route.methods or route.function is None or route.auth:
+        return
+    takes_form = any(d.name in FORM for d in route.dependencies)
+    if not takes_form and SENSITIVE.search(route.full_path) is None:
+        return
+    if any(True for _ in limits_of(route)) or project.gateway_limit is not None:
+        return
+    yield route.finding(
+        f"Nothing limits how often `{route.operation}` may be tried: passwords and codes can be guessed at full speed. "
+        "Limit it by account and by address."
+    )
+
+
+@rule.proof
+def thirty_wrong_passwords_are_tried(bad: Served) -> None:
+    assert {bad.post("/auth/login?password=0000").status_code for _ in range(30)} == {200}
