@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastapi_audit.evidence import Project
+from fastapi_audit.evidence import Project, Route
 from fastapi_audit.judging import judge
 from fastapi_audit.model import Confidence, EvidenceKind, Finding, Location, Outcome, Severity
 from small_project import project, rule
@@ -12,6 +12,10 @@ PLACE = Location("app/main.py", 2, 5)
 
 
 def silent(_project: Project) -> Iterator[Finding]:
+    yield from ()
+
+
+def of_routes(_route: Route) -> Iterator[Finding]:
     yield from ()
 
 
@@ -100,6 +104,18 @@ def test_a_rule_runs_within_its_versions_without_a_word(tmp_path: Path) -> None:
     )
 
     assert [finding.message for finding in judged.findings] == ["third", "first"]
+
+
+def test_a_pre_release_is_within_the_versions_it_leads_to(tmp_path: Path) -> None:
+    judged = judge(rule(silent, applies_to="fastapi>=0.137"), project(tmp_path, versions={"fastapi": "0.165.0rc1"}))
+
+    assert judged.outcome is Outcome.PASS
+
+
+def test_a_rule_with_nothing_to_look_at_does_not_apply(tmp_path: Path) -> None:
+    judged = judge(rule(of_routes), project(tmp_path))
+
+    assert (judged.outcome, judged.subjects) == (Outcome.NOT_APPLICABLE, 0)
 
 
 def test_an_unknown_version_is_said_in_the_message(tmp_path: Path) -> None:
