@@ -88,6 +88,17 @@ NUMBERS = {
 }
 
 
+LEADS = {
+    "alone": ("def f(q: str):\n    sink(q)", True),
+    "after a scheme": ('def f(q: str):\n    sink(f"https://{q}/x")', True),
+    "after a host": ('def f(q: str):\n    sink(f"https://example.org/{q}")', False),
+    "after a slash": ('def f(q: str):\n    sink("/" + q)', False),
+    "first of a concatenation": ('def f(q: str):\n    sink(q + "/x")', True),
+    "first of a format": ('def f(q: str):\n    sink("{}/x".format(q))', True),
+    "later in a format": ('def f(q: str):\n    sink("https://example.org/%s" % q)', False),
+}
+
+
 def found(code: str, folder: Path) -> list[tuple[str, bool]]:
     lines = code.split("\n")
     text = "\n".join(['@app.post("/")', *lines])
@@ -119,3 +130,13 @@ def test_a_step_for_each_call_on_the_way(tmp_path: Path) -> None:
 
     assert [step.message for step in origin.steps] == ["`given` is passed to `helper`"]
     assert origin.function.name == "f"
+
+
+@pytest.mark.parametrize(("code", "leads"), LEADS.values(), ids=LEADS)
+def test_whether_the_text_begins_with_it(code: str, leads: bool, tmp_path: Path) -> None:  # noqa: FBT001  a table
+    found(code, tmp_path)
+    source = gather(Gathering(root=tmp_path, use_cache=False)).source
+
+    (origin,) = source.calls_to("sinks.sink")[-1].arguments[0].origins
+
+    assert origin.leads is leads

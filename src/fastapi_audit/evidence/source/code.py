@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.entities import entity
 from fastapi_audit.evidence.source.libraries import MODELS, SETTINGS
 from fastapi_audit.evidence.source.values import (
     ClassValue,
@@ -312,6 +313,12 @@ class Expression(Placed):
     def origins(self) -> "list[Origin]":
         """The parts of requests that it is made of, as far as that is certain; without what was checked first."""
         return self.body.source.origins_of(self)
+
+    @property
+    def entity(self) -> "Class | None":
+        """The mapped class, when it is a row of a database or a list of rows."""
+        found = entity(self.value)
+        return None if found is None else self.body.source.class_of(found)
 
     @property
     def awaited(self) -> bool:

@@ -61,7 +61,16 @@ _AUTH = re.compile(
 STARTING = ("lifespan", "startup")
 """The contexts that run once for each process."""
 
+_REFUSAL = re.compile(
+    r"\b(401|403)\b|HTTP_40[13]|unauthori[sz]ed|forbidden|not_?authenticated|permission_?denied", re.IGNORECASE
+)
+
 DEEPEST_PYTHON = 20_000
+
+
+def refuses(function: Function) -> bool:
+    """Whether a function raises an error that says 401 or 403."""
+    return any(_REFUSAL.search(s.text) for s in function.statements_of("raise"))
 
 
 class Source(Program):
@@ -603,5 +612,7 @@ class Source(Program):
             return True
         last = dependency.name.rpartition(".")[2] if "<locals>" not in dependency.name else dependency.name
         if _AUTH.search(dependency.name.replace(".<locals>", "")) or _AUTH.search(last):
+            return True
+        if dependency.function is not None and refuses(dependency.function):
             return True
         return any(d.is_security for d in dependency.dependencies)

@@ -1,5 +1,6 @@
 """Which values come from the request: followed back through variables, strings and helpers to a parameter."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,8 @@ class Origin:
     """The handler, dependency or middleware that receives it."""
     is_text: bool
     """Whether the sender is free in what it writes; not for numbers, UUIDs and dates."""
+    leads: bool = True
+    """Whether a text begins with it, at most after `https://`: so the sender chooses the host of a URL."""
     steps: tuple[Step, ...] = ()
     """The calls by which it comes here, first to last."""
 
@@ -47,10 +50,12 @@ def origins(expression: Expression, depth: int = 0) -> Iterator[Origin]:  # noqa
         return
     node, body = expression.node, expression.body
     match node:
-        case syntax.FString(parts=parts) | syntax.Collection(elements=parts):
-            for part in parts:
-                yield from origins(Expression.of(part, body), depth + 1)
-        case syntax.Operation(operator="+" | "%" | "or" | "and", operands=parts):
+        case syntax.FString(parts=parts) | syntax.Operation(operator="+", operands=parts):
+            yield from _joined([Expression.of(p, body) for p in parts], depth)
+        case syntax.Operation(operator="%", operands=parts):
+            template, *values = (Expression.of(p, body) for p in parts)
+            yield from _filled(template, values, depth)
+        case syntax.Collection(elements=parts) | syntax.Operation(operator="or" | "and", operands=parts):
             for part in parts:
                 yield from origins(Expression.of(part, body), depth + 1)
         case syntax.Conditional(body=one, orelse=other):
@@ -66,6 +71,29 @@ def origins(expression: Expression, depth: int = 0) -> Iterator[Origin]:  # noqa
             yield from _variable(expression, depth)
         case _:
             return
+
+
+_BEGINNING = re.compile(r"\s*(https?://)?")
+_PLACE = re.compile(r"\s*(https?://)?(%s|\{)")
+
+
+def _joined(parts: list[Expression], depth: int) -> Iterator[Origin]:
+    """The parts of a text one after the other; the first that is more than a scheme leads."""
+    leads = True
+    for part in parts:
+        for origin in origins(part, depth + 1):
+            yield replace(origin, leads=origin.leads and leads)
+        constant = part.constant
+        leads = leads and isinstance(constant, str) and _BEGINNING.fullmatch(constant) is not None
+
+
+def _filled(template: Expression, values: list[Expression], depth: int) -> Iterator[Origin]:
+    """`"… %s" % value` and `"… {}".format(value)`."""
+    constant = template.constant
+    leads = isinstance(constant, str) and _PLACE.match(constant) is not None
+    for value in values:
+        for origin in origins(value, depth + 1):
+            yield replace(origin, leads=origin.leads and leads)
 
 
 def _part(node: syntax.Subscript | syntax.Attribute, expression: Expression, depth: int) -> Iterator[Origin]:
@@ -145,8 +173,7 @@ def _called(call: Call, depth: int) -> Iterator[Origin]:
     if receiver is not None and call.method in KEEPING | {"json", "form", "body"}:
         yield from origins(call.callee if _is_request(receiver) else receiver, depth + 1)
         if call.method in {"format", "join"}:
-            for argument in (*call.arguments, *call.keywords.values()):
-                yield from origins(argument, depth + 1)
+            yield from _filled(receiver, [*call.arguments, *call.keywords.values()], depth)
     elif call.name in TRANSPARENT:
         for argument in call.arguments:
             yield from origins(argument, depth + 1)
@@ -183,19 +210,22 @@ def _hands_through(call: Call) -> bool:
 
 
 def _checked(name: str, function: Function) -> bool:
-    """Whether the function compares the variable with what it allows."""
+    """Whether the function compares the variable with what it allows, or hands it to something that validates."""
     for statement in function.statements_of("if"):
         tested = statement.value
-        if tested is None:
-            continue
-        for expression in tested.walk():
+        for expression in tested.walk() if tested is not None else ():
             if expression.operator in {"in", "not in", "==", "!="} and expression.operands[0].mentions(name):
                 return True
-            if isinstance(expression, Call) and expression.mentions(name) and expression.method in _CHECKS:
+            if isinstance(expression, Call) and expression.mentions(name) and _is_check(expression):
                 return True
-    return False
+    return any(call.discarded and call.mentions(name) and _VALIDATES.search(call.method) for call in function.calls)
 
 
+def _is_check(call: Call) -> bool:
+    return call.method in _CHECKS or _VALIDATES.search(call.method) is not None
+
+
+_VALIDATES = re.compile(r"valid|safe|allow|check|verify|trust|permit|whitelist|sanitiz|ensure|block", re.IGNORECASE)
 _CHECKS = frozenset(
     {
         "match", "fullmatch", "isidentifier", "isalnum", "isdigit", "isdecimal", "startswith", "url_has_allowed_host",

@@ -1,0 +1,191 @@
+"""Route that changes data for anyone
+
+Other routes of the service ask who calls; this one changes data and does not. Anyone who reaches the port can call it:
+measured, `DELETE` without a token answers 200 beside a guarded route that answers 401.
+
+## Use instead
+The same guard as its neighbours, best on the router: `APIRouter(dependencies=[Depends(current_user)])`.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import App, Function, Project, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+PUBLIC = re.compile(
+    r"log-?_?in|log-?_?out|sign-?_?(in|up|out)|token|register|registration|webhook|callback|hook|health|refresh|password|forgot|"
+    r"reset|verify|verif|confirm|activate|oauth|sso|saml|auth|session|contact|subscribe|csp-report|feedback|search|query|graphql|"
+    r"validate|check|ping|setup|install|onboarding|invite|mcp|rpc|preview|parse|render|convert|predict|/v1/(chat|completions|embeddings)",
+    re.IGNORECASE,
+)
+"""Paths that are public on purpose, or that only read although they take a body."""
+
+GUARDS = re.compile(
+    r"authoriz|authentic|api[-_]?key|signature|hmac|jwt|bearer|credential|current_user|permission|\btoken|secret",
+    re.IGNORECASE,
+)
+MIDDLEWARE = re.compile(r"auth|session|token|jwt|keycloak|firebase|clerk|security|permission|access", re.IGNORECASE)
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-306",
+    references=["https://fastapi.tiangolo.com/tutorial/security/"],
+    examples=[
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from fastapi.security import HTTPBearer
+
+            app = FastAPI()
+            bearer = HTTPBearer()
+
+
+            @app.get("/leads", dependencies=[Depends(bearer)])
+            def leads() -> list:
+                return []
+
+
+            @app.delete("/leads/{number}")  # finding
+            def delete(number: int) -> int:
+                return number
+            """
+        ),
+        Good(
+            """
+            import hmac
+
+            from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+            from fastapi.security import HTTPBearer
+
+            bearer = HTTPBearer()
+
+
+            def tenant(request: Request) -> str:
+                if "x-tenant" not in request.headers:
+                    raise HTTPException(status_code=403)
+                return request.headers["x-tenant"]
+
+
+            guarded = APIRouter(dependencies=[Depends(bearer)])
+            included = APIRouter()
+            app = FastAPI()
+
+
+            @guarded.delete("/leads/{number}")
+            def delete(number: int) -> int:
+                return number
+
+
+            @included.post("/imports")
+            def imports() -> None:
+                return None
+
+
+            @app.put("/leads/{number}")
+            def change(number: int, who: str = Depends(tenant)) -> int:
+                return number
+
+
+            @app.post("/login")
+            def login() -> str:
+                return "token"
+
+
+            @app.post("/payments")
+            async def payments(request: Request) -> None:
+                given = request.headers["x-signature"]
+                if not hmac.compare_digest(given, hmac.digest(b"key", await request.body(), "sha256").hex()):
+                    raise HTTPException(401)
+
+
+            @app.get("/status")
+            def status() -> str:
+                return "up"
+
+
+            app.include_router(guarded)
+            app.include_router(included, dependencies=[Depends(bearer)])
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, Request
+            from fastapi.responses import JSONResponse
+            from fastapi.security import HTTPBearer
+
+            app = FastAPI()
+
+
+            @app.middleware("http")
+            async def only_known(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    return JSONResponse({}, status_code=401)
+                return await call_next(request)
+
+
+            @app.get("/me", dependencies=[Depends(HTTPBearer())])
+            def me() -> None:
+                return None
+
+
+            @app.delete("/leads/{number}")
+            def delete(number: int) -> int:
+                return number
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+
+            @app.post("/leads")
+            def create(name: str) -> str:
+                return name
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def unguarded(route: Route, project: Project) -> Iterator[Finding]:
+    if route.kind != "http" or not route.is_mutating or route.auth or PUBLIC.search(route.full_path):
+        return
+    function = route.function
+    if function is None or not any(r.auth for r in project.source.routes) or guarded_by_middleware(route.app):
+        return
+    functions = [function, *(d.function for d in route.dependencies)]
+    if any(f is None for f in functions) or any(f is not None and asks_who_calls(f) for f in functions):
+        return
+    guarded = sum(bool(r.auth) for r in route.app.routes)
+    yield route.finding(
+        f"`{route.operation}` changes data and asks nobody who they are, while {guarded} other routes of the application do. "
+        "Guard it, or say in a suppression why it is public"
+    )
+
+
+def asks_who_calls(function: Function) -> bool:
+    return GUARDS.search(function.file.source(function.node)) is not None
+
+
+def guarded_by_middleware(app: App) -> bool:
+    current: App | None = app
+    while current is not None:
+        for middleware in current.middleware:
+            if MIDDLEWARE.search(middleware.name) or any(asks_who_calls(f) for f in middleware.functions):
+                return True
+        current = current.parent
+    return False
+
+
+@rule.proof
+def anyone_may_delete(bad: Served) -> None:
+    """The guarded route refuses, this one does not."""
+    assert bad.get("/leads").status_code in {401, 403}
+    assert bad.request("DELETE", "/leads/3").status_code == 200
