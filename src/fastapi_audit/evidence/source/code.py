@@ -116,6 +116,22 @@ class Placed:
         return self.inside(syntax.Comprehension)
 
     @property
+    def repeating(self) -> "Expression | None":
+        """What the innermost comprehension runs over that repeats it; `None` outside comprehensions."""
+        below: syntax.Node = self.node
+        for node in self.ancestors:
+            if isinstance(node, syntax.Comprehension) and node.generators:
+                first = node.generators[0]
+                return (
+                    None if below is first and self._under(first.iterable) else Expression.of(first.iterable, self.body)
+                )
+            below = node
+        return None
+
+    def _under(self, node: syntax.Node) -> bool:
+        return self.node is node or any(a is node for a in self.ancestors)
+
+    @property
     def tries(self) -> "list[Statement]":
         """The `try` statements whose `try:` block it stands in, innermost first."""
         found = []
@@ -571,6 +587,11 @@ class Statement(Placed):
         return isinstance(self.node, syntax.Loop | syntax.With) and self.node.is_async
 
     @property
+    def jumps(self) -> str | None:
+        """`break`, `continue` or `pass`, when it is one of them."""
+        return self.node.kind if isinstance(self.node, syntax.Jump) else None
+
+    @property
     def is_while(self) -> bool:
         return isinstance(self.node, syntax.Loop) and self.node.target is None
 
@@ -889,6 +910,11 @@ class Function(Body):
     @property
     def node(self) -> "syntax.FunctionDef | syntax.Lambda":
         return self.definition.node
+
+    @property
+    def text(self) -> str:
+        """The source as written, without decorators."""
+        return self.file.source(self.node)
 
     @property
     def name(self) -> str:

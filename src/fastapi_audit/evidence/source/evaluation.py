@@ -818,6 +818,8 @@ class Evaluation:
                 return self._super_attribute(owner, name)
             case Constant() if name in {"value", "name"}:
                 return owner
+            case Method():
+                return External(f"{owner.dotted}.{name}")
             case FunctionValue() if name == "__name__":
                 return Constant(owner.name)
             case _:

@@ -1,0 +1,176 @@
+"""Text of an unforeseen exception sent to the client
+
+`detail=str(error)` in a broad `except` answers with whatever went wrong inside: a failed insert gave
+`UNIQUE constraint failed … [SQL: insert into users …] [parameters: ('a@x', '$2b$12$…')]`, password hash included.
+Connection errors name hosts and users, file errors paths.
+
+## Use instead
+A sentence of your own, and `logger.exception(…)` for the details. Text of exceptions that you define for the client is
+fine.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Call, Expression, Handler
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    confidence=Confidence.HIGH,
+    references=["https://owasp.org/www-project-api-security/"],
+    cwe="CWE-209",
+    examples=[
+        Bad(
+            """
+            import sqlite3
+
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            @app.post("/users")
+            def create(name: str) -> None:
+                try:
+                    sqlite3.connect(":memory:").execute("insert into users values (?)", (name,))
+                except Exception as error:
+                    raise HTTPException(500, detail=str(error))  # finding
+            """
+        ),
+        Bad(
+            """
+            import traceback
+
+            from fastapi import FastAPI
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            def work() -> None: ...
+
+            @app.get("/json")
+            def as_json():
+                try:
+                    work()
+                except Exception as e:
+                    return JSONResponse({"error": f"failed: {e}"}, status_code=500)  # finding
+
+            @app.get("/trace")
+            def trace():
+                try:
+                    work()
+                except Exception:
+                    return JSONResponse({"trace": traceback.format_exc()}, status_code=500)  # finding
+            """
+        ),
+        Good(
+            """
+            import logging
+
+            from fastapi import FastAPI, HTTPException
+
+            logger = logging.getLogger(__name__)
+
+            class NoFunds(Exception): ...
+
+            def pay() -> None: ...
+
+            app = FastAPI()
+
+            @app.post("/pay")
+            def payment() -> None:
+                try:
+                    pay()
+                except NoFunds as error:
+                    raise HTTPException(402, detail=str(error)) from error
+                except ValueError as error:
+                    raise HTTPException(400, detail=str(error)) from error
+                except Exception as error:
+                    logger.exception("payment failed: %s", error)
+                    raise HTTPException(500, detail="the payment failed") from error
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            def work() -> None: ...
+
+            app = FastAPI()
+
+            @app.get("/")
+            def read() -> dict[str, str]:
+                try:
+                    work()
+                except Exception as error:
+                    code = type(error).__name__
+                    raise HTTPException(500, detail={"code": code}) from error
+                return {}
+            """
+        ),
+    ],
+)
+
+ANSWERS = {
+    "fastapi.HTTPException": ("detail", 1),
+    "starlette.exceptions.HTTPException": ("detail", 1),
+    "starlette.responses.JSONResponse": ("content", 0),
+    "starlette.responses.ORJSONResponse": ("content", 0),
+    "starlette.responses.PlainTextResponse": ("content", 0),
+    "fastapi.Response": ("content", 0),
+}
+INTERNAL = (
+    "sqlalchemy.exc.",
+    "asyncpg.",
+    "psycopg",
+    "sqlite3.",
+    "redis.",
+    "botocore.",
+    "pymongo.",
+    "OSError",
+    "RuntimeError",
+)
+
+
+@rule.check
+def answered(handler: Handler) -> Iterator[Finding]:
+    if not (handler.is_broad or any(t.startswith(INTERNAL) for t in handler.types)) or not _in_a_request(handler):
+        return
+    for call in handler.calls:
+        where = ANSWERS.get(call.name or "")
+        sent = call.argument(*where) if where is not None else None
+        if sent is not None and _leaks(sent, handler.variable):
+            yield sent.finding(
+                f"The text of an unforeseen exception goes to the client ({', '.join(_short(t) for t in handler.types)}): "
+                "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest."
+            )
+
+
+def _in_a_request(handler: Handler) -> bool:
+    function = handler.function
+    reach = function.reach if function is not None else None
+    return reach is not None and reach.context in {"route", "dependency", "middleware", "exception-handler"}
+
+
+def _leaks(sent: Expression, variable: str | None) -> bool:
+    for part in sent.walk():
+        if isinstance(part, Call):
+            if part.name in {"traceback.format_exc", "traceback.format_exception", "sys.exc_info"}:
+                return True
+            if part.name in {"str", "repr"} and variable and part.arguments and part.arguments[0].text == variable:
+                return True
+        if variable and any(p.text == variable for p in part.interpolated):
+            return True
+    return False
+
+
+def _short(name: str) -> str:
+    return f"`{name.rpartition('.')[2]}`"
+
+
+@rule.proof
+def the_client_reads_the_inside(bad: Served) -> None:
+    reply = bad.post("/users?name=ada")
+    assert reply.status_code == 500
+    assert "no such table: users" in reply.text
