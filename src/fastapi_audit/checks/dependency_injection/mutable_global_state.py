@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Change, Class, Function, Project, Variable, class_changes
+from fastapi_audit.evidence import Change, Class, Project, Statement, Variable, class_changes
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -207,15 +207,25 @@ def class_attributes(cls: Class, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def application_state(function: Function, project: Project) -> Iterator[Finding]:
-    if function.in_request is None:
-        return
-    for statement in function.statements_of("assign"):
-        for target in statement.targets:
-            written = target.written or ""
-            if ".app.state." not in f".{written}" or _guarded(Change(statement, "rebound", function), written):
-                continue
-            yield _finding(Change(statement, "rebound", function), f"`{written}`", project)
+def application_state(project: Project) -> Iterator[Finding]:
+    seen = set()
+    for function in project.source.functions:
+        if function.in_request is None:
+            continue
+        for statement in function.statements_of("assign"):
+            for name in _state_names(statement):
+                change = Change(statement, "rebound", function)
+                if name not in seen and not _guarded(change, name) and not BOUND_TO_PROCESS.search(statement.text):
+                    seen.add(name)
+                    yield _finding(change, f"`app.state.{name}`", project)
+
+
+def _state_names(statement: Statement) -> Iterator[str]:
+    """The attributes of `app.state` that an assignment sets."""
+    for target in statement.targets:
+        owner, _, name = (target.written or "").rpartition(".")
+        if f".{owner}".endswith(".app.state"):
+            yield name
 
 
 def _is_rebound(variable: Variable) -> bool:

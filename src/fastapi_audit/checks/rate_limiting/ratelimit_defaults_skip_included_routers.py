@@ -9,9 +9,10 @@ a route on the application answered 200, 200, 429, 429, the same route on an inc
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import App, Project, Resource, Route
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -85,10 +86,11 @@ def limiters(resource: Resource, project: Project) -> Iterator[Finding]:
     if not missed:
         return
     more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
-    yield resource.finding(
+    found = resource.finding(
         f"The default limits do not reach routes of included routers: `{missed[0].operation}`{more} can be called "
         "without end. Put `@limiter.limit(…)` on them."
     )
+    yield found if "fastapi" in project.versions else replace(found, confidence=Confidence.MEDIUM)
 
 
 def _has_middleware(app: App) -> bool:

@@ -1,0 +1,166 @@
+"""Changes that are never committed
+
+A handler adds or deletes through its session, and neither the handler, nor what it calls, nor the dependency that
+gives the session commits. Closing a session rolls back: the client gets its 200, and the row was never there.
+
+## Use instead
+`db.commit()` (`await` it on an `AsyncSession`) at the end of the handler, or `with session.begin():` around the changes.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Call, Function, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    references=["https://docs.sqlalchemy.org/en/20/orm/session_basics.html#committing"],
+    examples=[
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import create_engine
+            from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+            from sqlalchemy.pool import StaticPool
+
+            engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            new_session = sessionmaker(engine)
+
+            class Base(DeclarativeBase):
+                pass
+
+            class Lead(Base):
+                __tablename__ = "leads"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            Base.metadata.create_all(engine)
+            app = FastAPI()
+
+            def get_db():
+                with new_session() as session:
+                    yield session
+
+            @app.post("/leads")
+            def create(db: Session = Depends(get_db)) -> int:
+                lead = Lead()
+                db.add(lead)  # finding
+                db.flush()
+                return lead.id
+
+            @app.get("/leads")
+            def count(db: Session = Depends(get_db)) -> int:
+                return db.query(Lead).count()
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import create_engine
+            from sqlalchemy.orm import Session, sessionmaker
+
+            from tables import Lead
+
+            new_session = sessionmaker(create_engine("sqlite://"))
+            autocommitting = sessionmaker(create_engine("sqlite://"))
+            app = FastAPI()
+
+            def get_db():
+                with new_session() as session:
+                    yield session
+
+            def get_transaction():
+                with new_session.begin() as session:
+                    yield session
+
+            def save(db: Session, lead: Lead) -> None:
+                db.add(lead)
+                finish(db)
+
+            def finish(db: Session) -> None:
+                db.commit()
+
+            @app.post("/a")
+            def a(db: Session = Depends(get_db)) -> None:
+                db.add(Lead())
+                db.commit()
+
+            @app.post("/b")
+            def b(db: Session = Depends(get_transaction)) -> None:
+                db.add(Lead())
+
+            @app.post("/c")
+            def c(db: Session = Depends(get_db)) -> None:
+                db.add(Lead())
+                save(db, Lead())
+
+            @app.post("/d")
+            def d(db: Session = Depends(get_db)) -> None:
+                with db.begin():
+                    db.add(Lead())
+
+            @app.post("/e")
+            def e(db: Session = Depends(get_db)) -> None:
+                seen = set()
+                seen.add(1)
+            """
+        ),
+    ],
+)
+
+SESSIONS = ("sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession")
+CHANGING = frozenset({"add", "add_all", "delete", "merge"})
+SAVING = ("commit", "begin", "transaction", "atomic", "save", "unit_of_work", "uow")
+DEEPEST = 4
+
+
+@rule.check
+def routes(route: Route) -> Iterator[Finding]:
+    function = route.function
+    change = _change(function) if function is not None else None
+    if function is None or change is None or change.receiver is None:
+        return
+    involved = [function, *(d.function for d in route.dependencies if d.function is not None)]
+    if _commits(involved):
+        return
+    if route.app.middleware and _commits([f for m in route.app.middleware for f in m.functions]):
+        return
+    yield change.finding(
+        f"`{change.callee.text}` in `{route.operation}` is never committed, neither here nor in the dependency: the row "
+        "is rolled back when the session closes. Commit it.",
+        operation=route.operation,
+    )
+
+
+def _change(function: Function) -> Call | None:
+    """The first change through a session that the handler was given."""
+    given = {p.name for p in function.parameters if p.is_dependency and p.is_a(*SESSIONS)}
+    return next(
+        (c for c in function.calls if c.method in CHANGING and c.receiver is not None and c.receiver.written in given),
+        None,
+    )
+
+
+def _commits(functions: list[Function]) -> bool:
+    """Whether one of these, or what they call, may commit; calls that are not known may."""
+    seen: set[int] = set()
+    pending = [(f, 0) for f in functions]
+    while pending:
+        function, depth = pending.pop()
+        if id(function.node) in seen:
+            continue
+        seen.add(id(function.node))
+        for call in function.calls:
+            if any(word in call.method.lower() for word in SAVING):
+                return True
+            if call.target is not None and depth < DEEPEST:
+                pending.append((call.target, depth + 1))
+    return False
+
+
+@rule.proof(needs=("sqlalchemy",))
+def the_row_is_gone(bad: Served) -> None:
+    assert bad.post("/leads").json() == 1
+    assert bad.get("/leads").json() == 0
