@@ -1,0 +1,143 @@
+"""Secret compared with `==`
+
+`==` stops at the first byte that differs, so the time of the answer tells how much of the secret was right. Over many
+requests a key or signature can be guessed byte by byte.
+
+## Use instead
+`secrets.compare_digest(given, known)`, which takes the same time for every wrong value.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Expression, Function
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+
+SECRET = re.compile(
+    r"(api_?key|secret|token|passw(or)?d|signature|digest|hmac|webhook_?key|master_?key|auth_?key)\w*$", re.IGNORECASE
+)
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-208",
+    references=["https://docs.python.org/3/library/secrets.html#secrets.compare_digest"],
+    unproven="the difference is a few nanoseconds: it shows over thousands of requests on a quiet machine, not in one test",
+    examples=[
+        Bad(
+            """
+            from typing import Annotated
+
+            from fastapi import Depends, FastAPI, Header, HTTPException
+            from pydantic_settings import BaseSettings
+
+
+            class Settings(BaseSettings):
+                api_key: str = ""
+
+
+            settings = Settings()
+            app = FastAPI()
+
+
+            def only_known(x_api_key: Annotated[str, Header()]) -> None:
+                if x_api_key != settings.api_key:  # finding
+                    raise HTTPException(401)
+
+
+            @app.get("/leads", dependencies=[Depends(only_known)])
+            def leads() -> list:
+                return []
+            """
+        ),
+        Bad(
+            """
+            import hashlib
+            import hmac
+
+            from fastapi import FastAPI, HTTPException, Request
+
+            app = FastAPI()
+
+
+            @app.post("/hook")
+            async def hook(request: Request) -> None:
+                known = hmac.new(b"key", await request.body(), hashlib.sha256)
+                given = request.headers["x-signature"]
+                if given == known.hexdigest():  # finding
+                    return
+                raise HTTPException(401)
+            """
+        ),
+        Good(
+            """
+            import secrets
+            from typing import Annotated
+
+            from fastapi import FastAPI, Header, HTTPException
+            from pydantic import BaseModel
+            from pydantic_settings import BaseSettings
+
+
+            class Settings(BaseSettings):
+                api_key: str = ""
+
+
+            class Passwords(BaseModel):
+                password: str
+                again: str
+                token_type: str
+
+
+            settings = Settings()
+            app = FastAPI()
+
+
+            @app.post("/passwords")
+            def change(body: Passwords, x_api_key: Annotated[str, Header()]) -> None:
+                if not secrets.compare_digest(x_api_key, settings.api_key):
+                    raise HTTPException(401)
+                if body.password != body.again or body.token_type == "bearer" or settings.api_key == "":
+                    raise HTTPException(422)
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def comparisons(function: Function) -> Iterator[Finding]:
+    if not function.ways:
+        return
+    for expression in function.expressions:
+        if expression.operator not in {"==", "!="} or len(expression.operands) != 2:
+            continue
+        one, other = expression.operands
+        for given, known in ((one, other), (other, one)):
+            if is_secret(known) and from_request(given):
+                yield expression.finding(
+                    f"`{expression.text}` takes longer the more of the secret is right. Use `secrets.compare_digest`",
+                    operation=function.reach.operation if function.reach else None,
+                )
+                break
+
+
+def is_secret(expression: Expression) -> bool:
+    if (expression.type_name or "").startswith("hmac."):
+        return True
+    last = (expression.written or "").rpartition(".")[2]
+    return SECRET.search(last) is not None and not from_request(expression)
+
+
+def from_request(expression: Expression) -> bool:
+    """Also of what is compared only here: the comparison itself is no check of it."""
+    function = expression.function
+    if function is None:
+        return False
+    assigned = [s.value for s in function.statements_of("assign") if any(t.text == expression.text for t in s.targets)]
+    if any(o.is_text for e in (expression, *assigned) if e is not None for o in e.origins):
+        return True
+    is_entry = any(w.before is None and w.context in {"route", "dependency", "websocket"} for w in function.ways)
+    return is_entry and function.parameter(expression.text) is not None
