@@ -753,6 +753,12 @@ class Body:
                 found.append(call)
         return found
 
+    def reads(self, name: str) -> bool:
+        """Whether it, or a function inside it, uses a variable other than to assign to it."""
+        below = [n for node in self.nodes for n in syntax.walk(node, into_functions=True)]
+        assigned = {id(t) for n in below if isinstance(n, syntax.Assign) for t in n.targets}
+        return any(isinstance(n, syntax.Name) and n.id == name and id(n) not in assigned for n in below)
+
     @property
     def awaits(self) -> bool:
         """Whether it awaits anything, in any form."""

@@ -400,7 +400,7 @@ class Middleware(Registered):
         return isinstance(self.cls, FunctionValue)
 
     @property
-    def defined_class(self) -> "object":
+    def defined_class(self) -> Class | None:
         """The project class, when it is one."""
         return self.source.class_of(self.cls) if isinstance(self.cls, ClassValue) else None
 
@@ -419,6 +419,16 @@ class Middleware(Registered):
         if isinstance(self.cls, External):
             return self.cls.name in names
         return isinstance(self.cls, ClassValue) and not self.cls.externals().isdisjoint(names)
+
+    def constant(self, name: str) -> object:
+        """The constant that an option got; `...` when it is not known, `None` when the option was not passed."""
+        given = self.options.get(name)
+        return None if given is None else literal(given)
+
+    def is_default(self, name: str) -> bool:
+        """Whether an option is only the default of a setting."""
+        given = self.options.get(name)
+        return isinstance(given, Constant) and given.is_default
 
     def option(self, name: str, position: int | None = None) -> Expression | None:
         """A constructor option as written; positions count after the class."""

@@ -1,0 +1,119 @@
+"""CORS lets every origin act with the user's credentials
+
+With `allow_origins=["*"]` and `allow_credentials=True` Starlette does not send `*`, which browsers would refuse: it
+mirrors the Origin of the request and adds `access-control-allow-credentials: true`. Every website that a signed-in
+user visits can then read and change what the user can, with cookies and with preflighted methods.
+
+## Use instead
+List the origins of your own frontends. A public API without cookies keeps `*` and leaves `allow_credentials` out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fastapi_audit.evidence import Middleware
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.CRITICAL,
+    cwe="CWE-942",
+    references=[
+        "https://fastapi.tiangolo.com/tutorial/cors/",
+        "https://developer.mozilla.org/docs/Web/HTTP/Guides/CORS#requests_with_credentials",
+    ],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.cors import CORSMiddleware
+
+            app = FastAPI()
+            # finding
+            app.add_middleware(
+                CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+            )
+
+            @app.delete("/account")
+            def delete_account() -> str:
+                return "deleted"
+            """
+        ),
+        Bad(
+            {
+                "settings.py": """
+                from pydantic_settings import BaseSettings
+
+                class Settings(BaseSettings):
+                    cors_origins: list[str] = ["*"]
+
+                settings = Settings()
+                """,
+                "main.py": """
+                from fastapi import FastAPI
+                from fastapi.middleware.cors import CORSMiddleware
+                from settings import settings
+
+                app = FastAPI()
+                options = {"allow_origins": settings.cors_origins, "allow_credentials": True}
+                app.add_middleware(CORSMiddleware, **options)  # finding
+                """,
+            }
+        ),
+        Good(
+            """
+            import os
+
+            from fastapi import FastAPI
+            from fastapi.middleware.cors import CORSMiddleware
+
+            public = FastAPI()
+            public.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
+
+            app = FastAPI()
+            app.mount("/public", public)
+            app.add_middleware(
+                CORSMiddleware,
+                allow_origins=os.environ["ORIGINS"].split(","),
+                allow_credentials=True,
+                allow_headers=["*"],
+            )
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.cors import CORSMiddleware
+
+            app = FastAPI()
+            app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=False)
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def cors(middleware: Middleware) -> Iterator[Finding]:
+    if not middleware.is_a("starlette.middleware.cors.CORSMiddleware"):
+        return
+    origins, credentials = middleware.constant("allow_origins"), middleware.constant("allow_credentials")
+    if credentials is not True or not isinstance(origins, str | list) or "*" not in origins:
+        return
+    is_default = middleware.is_default("allow_origins") or middleware.is_default("allow_credentials")
+    found = middleware.finding(
+        "Any website can call this API as the signed-in user: with `allow_credentials=True`, the origin `*` is answered "
+        "with the caller's own origin. List the origins that you trust."
+        + (" This is the default of a setting: without one, it is open." if is_default else "")
+    )
+    yield replace(found, confidence=Confidence.MEDIUM) if is_default else found
+
+
+@rule.proof
+def a_foreign_site_may_act_as_the_user(bad: Served) -> None:
+    evil = {"Origin": "https://evil.example", "Access-Control-Request-Method": "DELETE"}
+    answer = bad.request("OPTIONS", "/account", headers=evil)
+    assert answer.headers["access-control-allow-origin"] == "https://evil.example"
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert "DELETE" in answer.headers["access-control-allow-methods"]

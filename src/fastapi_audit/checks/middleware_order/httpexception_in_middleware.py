@@ -1,0 +1,200 @@
+"""HTTPException raised in a middleware
+
+FastAPI turns an `HTTPException` into its answer inside the middleware stack. One that a middleware raises is outside
+of that: nobody handles it, the client gets `500 Internal Server Error` instead of the 401 that was meant, and the log
+fills with tracebacks.
+
+## Use instead
+Return the answer: `return JSONResponse({"detail": …}, status_code=401)`. Or check in a dependency, where raising works.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Call, Function, Middleware, Statement
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    references=["https://starlette.dev/middleware/", "https://starlette.dev/exceptions/"],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def authenticate(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    raise HTTPException(status_code=401, detail="sign in first")  # finding
+                return await call_next(request)
+
+            @app.get("/")
+            def home() -> str:
+                return "hello"
+            """,
+            fixed="""
+            from fastapi.responses import JSONResponse
+            from fastapi import FastAPI, HTTPException, Request
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def authenticate(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    return JSONResponse({"detail": "sign in first"}, status_code=401)
+                return await call_next(request)
+
+            @app.get("/")
+            def home() -> str:
+                return "hello"
+            """,
+        ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, HTTPException, Request
+            from starlette.middleware.base import BaseHTTPMiddleware
+
+            def verify(request: Request) -> None:
+                if "authorization" not in request.headers:
+                    raise HTTPException(401)
+
+            class Authenticate(BaseHTTPMiddleware):
+                async def dispatch(self, request: Request, call_next):
+                    verify(request)  # finding
+                    return await call_next(request)
+
+            app = FastAPI(dependencies=[Depends(verify)])
+            app.add_middleware(Authenticate)
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, HTTPException, Request
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            def verify(request: Request) -> None:
+                if "authorization" not in request.headers:
+                    raise HTTPException(401)
+
+            @app.middleware("http")
+            async def authenticate(request: Request, call_next):
+                try:
+                    verify(request)
+                    if request.url.path == "/admin":
+                        raise HTTPException(403)
+                except HTTPException as refused:
+                    return JSONResponse({"detail": refused.detail}, status_code=refused.status_code)
+                return await call_next(request)
+
+            @app.get("/", dependencies=[Depends(verify)])
+            def home() -> str:
+                raise HTTPException(404)
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def authenticate(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    raise HTTPException(401)
+                return await call_next(request)
+
+            @app.middleware("http")
+            async def answer(request: Request, call_next):
+                try:
+                    return await call_next(request)
+                except HTTPException as refused:
+                    return JSONResponse({"detail": refused.detail}, status_code=refused.status_code)
+            """
+        ),
+    ],
+)
+
+EXCEPTIONS = ("fastapi.HTTPException", "starlette.exceptions.HTTPException")
+CAUGHT_BY = frozenset({*EXCEPTIONS, "Exception", "BaseException"})
+
+
+@rule.check
+def stack(middleware: Middleware) -> Iterator[Finding]:
+    outer = middleware.app.middleware[: middleware.position]
+    if any(_answers_exceptions(m) for m in outer):
+        return
+    for function in middleware.functions:
+        for raised in _raised(function):
+            yield raised.finding(_message(raised.text.split("\n")[0]), fix=_fix(raised))
+        for call in function.calls:
+            if _raises_through(call):
+                yield call.finding(_message(f"{call.callee.text}()"))
+
+
+def _message(what: str) -> str:
+    return (
+        f"`{what}` raises HTTPException outside of what handles it: the client gets 500. Return a response with that "
+        "status, or check in a dependency."
+    )
+
+
+def _raised(function: Function) -> Iterator[Statement]:
+    """The `raise HTTPException` that leave a function."""
+    for statement in function.statements_of("raise"):
+        if statement.value is None or not _is_http_exception(statement):
+            continue
+        if not any(_catches(t) for t in statement.tries):
+            yield statement
+
+
+def _is_http_exception(statement: Statement) -> bool:
+    value = statement.value
+    return value is not None and (value.is_a(*EXCEPTIONS) or value.is_class(*EXCEPTIONS))
+
+
+def _catches(attempt: Statement) -> bool:
+    return any(not CAUGHT_BY.isdisjoint(h.types) for h in attempt.handlers)
+
+
+def _raises_through(call: Call, depth: int = 0) -> bool:
+    """Whether a call of project code lets an HTTPException out."""
+    target = call.target
+    if target is None or depth > 3 or any(_catches(t) for t in call.tries):
+        return False
+    if target.is_generator or (target.is_async and not call.awaited):
+        return False
+    return any(_raised(target)) or any(_raises_through(c, depth + 1) for c in target.calls)
+
+
+def _answers_exceptions(middleware: Middleware) -> bool:
+    """Whether it catches HTTPException around the rest of the stack."""
+    handlers = [h for f in middleware.functions for s in f.statements_of("try") for h in s.handlers]
+    return any(not {*EXCEPTIONS}.isdisjoint(h.types) for h in handlers)
+
+
+def _fix(raised: Statement) -> Fix | None:
+    made = raised.value
+    function = raised.function
+    if not isinstance(made, Call) or function is None or function.name == "__call__" or made.spreads:
+        return None
+    status, detail = made.argument("status_code", 0), made.argument("detail", 1)
+    if status is None or detail is None or made.argument("headers", 2) is not None:
+        return None
+    text = f'return JSONResponse({{"detail": {detail.text}}}, status_code={status.text})'
+    edits = [raised.replace(text)]
+    added = function.module.import_edit("from fastapi.responses import JSONResponse")
+    if added is not None:
+        edits.append(added)
+    return Fix("return the answer", tuple(edits))
+
+
+@rule.proof
+def the_client_gets_a_server_error(bad: Served) -> None:
+    assert bad.get("/").status_code == 500
+    assert "HTTPException" in bad.log
