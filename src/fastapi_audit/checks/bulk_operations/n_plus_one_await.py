@@ -133,11 +133,13 @@ ASYNCPG = [
 ]
 HTTP = [f"httpx.AsyncClient.{name}" for name in ("get", "post", "put", "patch", "delete", "request")]
 FEW = 5
+IN_A_REQUEST = ("route", "dependency", "websocket")
 
 
 @rule.check(of=[*(f"{owner}.{name}" for owner in SESSIONS for name in READS), *ASYNCPG, *HTTP])
 def in_a_loop(call: Call) -> Iterator[Finding]:
-    if call.function is None or call.function.reach is None or not _repeats(call):
+    reach = call.function.reach if call.function is not None else None
+    if reach is None or reach.context not in IN_A_REQUEST or not _repeats(call):
         return
     yield call.finding(
         f"`{call.callee.text}` runs once for every element of the loop, one after the other: the answer takes as long as "

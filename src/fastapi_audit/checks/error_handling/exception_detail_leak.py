@@ -87,6 +87,8 @@ rule = Rule(
                 except ValueError as error:
                     raise HTTPException(400, detail=str(error)) from error
                 except Exception as error:
+                    if isinstance(error, LookupError):
+                        raise HTTPException(404, detail=str(error)) from error
                     logger.exception("payment failed: %s", error)
                     raise HTTPException(500, detail="the payment failed") from error
             """
@@ -128,8 +130,6 @@ INTERNAL = (
     "redis.",
     "botocore.",
     "pymongo.",
-    "OSError",
-    "RuntimeError",
 )
 
 
@@ -140,7 +140,7 @@ def answered(handler: Handler) -> Iterator[Finding]:
     for call in handler.calls:
         where = ANSWERS.get(call.name or "")
         sent = call.argument(*where) if where is not None else None
-        if sent is not None and _leaks(sent, handler.variable):
+        if sent is not None and _leaks(sent, handler.variable) and not _narrowed(call, handler.variable):
             yield sent.finding(
                 f"The text of an unforeseen exception goes to the client ({', '.join(_short(t) for t in handler.types)}): "
                 "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest."
@@ -151,6 +151,11 @@ def _in_a_request(handler: Handler) -> bool:
     function = handler.function
     reach = function.reach if function is not None else None
     return reach is not None and reach.context in {"route", "dependency", "middleware", "exception-handler"}
+
+
+def _narrowed(call: Call, variable: str | None) -> bool:
+    """`if isinstance(error, KnownError):` picks an exception whose text was written for the client."""
+    return any(f"isinstance({variable}," in condition.text for condition in call.conditions)
 
 
 def _leaks(sent: Expression, variable: str | None) -> bool:
