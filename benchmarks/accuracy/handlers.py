@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 TRUTH = Path(__file__).with_name("truth")
 
@@ -27,6 +27,8 @@ class Handler:
     dependencies: frozenset[str] = frozenset()
     condition: str | None = None
     app: str = ""
+    stated_dependencies: tuple[str, ...] = field(default=(), compare=False)
+    """As the truth tells them."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -61,9 +63,19 @@ class Told:
     target: str = ""
 
 
+def environment_of(name: str) -> dict[str, str]:
+    """The variables that it was imported with; `<writable dir>` and `<fernet key>` are to be made."""
+    return dict(_read(name)["env"])
+
+
+def fastapi_of(name: str) -> str:
+    """The version of FastAPI that the truth was told under."""
+    return str(_read(name)["fastapi"])
+
+
 def truth_of(name: str) -> Told:
     """What the imported application said of itself."""
-    told = json.loads((TRUTH / f"{name}.json").read_text(encoding="utf-8"))
+    told = _read(name)
     return Told(
         handlers=tuple(handler for row in told["routes"] for handler in _true_handlers(row)),
         middleware=tuple(Layer(layer_name(each)) for each in told["middleware_outermost_first"]),
@@ -80,6 +92,10 @@ def model_of(printed: Mapping[str, Any]) -> Told:
         ),
         unresolved=tuple(_unresolved_line(each) for each in printed["unresolved"]),
     )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads((TRUTH / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def layer_name(text: str) -> str:
@@ -102,6 +118,7 @@ def _true_handlers(row: Mapping[str, Any]) -> Iterator[Handler]:
             row["line"],
             row["async"],
             frozenset(dependency_name(each) for each in row["dependencies"]),
+            stated_dependencies=tuple(row["dependencies"]),
         )
 
 

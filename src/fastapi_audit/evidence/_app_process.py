@@ -91,7 +91,7 @@ def ask(question: Question) -> RunningApp | Unavailable:
         except OSError as error:
             message = f"{interpreter} cannot be run: {error.strerror}"
             raise UsageError(message) from error
-        return _read(question, report, ended)
+        return _unplaced(_read(question, report, ended), root, str(interpreter.parent.parent))
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -193,6 +193,14 @@ def _read(question: Question, report: Path, ended: Ended) -> RunningApp | Unavai
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = "its report has another shape" if isinstance(error, ValidationError) else "its report cannot be read"
         return Unavailable(f"{subject}: {kind}, as if the application had written into it", printed)
+
+
+def _unplaced(answer: RunningApp | Unavailable, *folders: str) -> RunningApp | Unavailable:
+    """Without this machine's paths where messages and tracebacks name files."""
+    if isinstance(answer, RunningApp):
+        return answer
+    place = re.compile("|".join(f"{re.escape(each)}/" for each in folders))
+    return Unavailable(place.sub("", answer.reason), tuple(place.sub("", each) for each in answer.last_lines))
 
 
 def _bounded(report: Path) -> str:
