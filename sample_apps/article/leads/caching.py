@@ -22,6 +22,6 @@ async def insights() -> dict[str, int]:
 
 
 @router.get("/my-leads")
-@cache(expire=300)  # wrong: cache-key-object-identity
-async def my_leads(user: User = Depends(current_user)) -> dict[str, str]:
+@cache(expire=300)
+async def my_leads(user: User = Depends(current_user)) -> dict[str, str]:  # wrong: cache-key-object-identity
     return {"owner": user.name}

@@ -54,6 +54,38 @@ rule = Rule(
                 return "ok"
             """,
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            async def ask_database() -> None: ...
+
+            app = FastAPI()
+
+            @app.get("/health")
+            async def health() -> str:
+                try:
+                    await ask_database()
+                except:  # finding
+                    raise HTTPException(503, "database down")
+                return "ok"
+            """,
+            fixed="""
+            from fastapi import FastAPI, HTTPException
+
+            async def ask_database() -> None: ...
+
+            app = FastAPI()
+
+            @app.get("/health")
+            async def health() -> str:
+                try:
+                    await ask_database()
+                except Exception:
+                    raise HTTPException(503, "database down")
+                return "ok"
+            """,
+        ),
         Good(
             """
             from fastapi import FastAPI
@@ -97,7 +129,7 @@ rule = Rule(
 @rule.check
 def swallows_everything(handler: Handler) -> Iterator[Finding]:
     function = handler.function
-    if not handler.is_bare or handler.raises or function is None or function.reach is None:
+    if not handler.is_bare or handler.raises_again or function is None or function.reach is None:
         return
     if not function.is_async:
         return

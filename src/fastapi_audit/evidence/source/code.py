@@ -669,6 +669,11 @@ class Handler(Placed):
         return any(s.kind == "raise" for s in self.walk())
 
     @property
+    def raises_again(self) -> bool:
+        """Whether a plain `raise` stands in it, which lets through what it caught."""
+        return any(isinstance(s.node, syntax.Raise) and s.node.value is None for s in self.walk())
+
+    @property
     def leaves(self) -> bool:
         """Whether it certainly or possibly ends the block around it: raise, return, break or continue."""
         return any(
