@@ -19,6 +19,7 @@ from fastapi_audit.evidence.source.code import (
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
+from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
@@ -41,6 +42,7 @@ __all__ = [
     "Gathering",
     "Handler",
     "LimitedFunction",
+    "Metric",
     "Middleware",
     "Model",
     "Module",

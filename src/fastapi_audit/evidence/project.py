@@ -14,6 +14,7 @@ from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, M
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
 from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functions
+from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.variables import Variable
@@ -132,6 +133,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Handler: lambda s: s.handlers,
     Resource: lambda s: s.resources,
     Reach: lambda s: s.ways_on_loop,
+    Metric: lambda s: s.metrics,
     Dependency: lambda s: s.dependencies,
     Variable: lambda s: s.variables,
     LimitedFunction: lambda s: list(limited_functions(s.functions)),

@@ -28,6 +28,7 @@ from fastapi_audit.evidence.source.composition import (
 )
 from fastapi_audit.evidence.source.evaluation import Evaluation, ExhaustedError
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, MODELS, SETTINGS
+from fastapi_audit.evidence.source.metrics import EXPORTERS, Metric, metrics_of
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
 from fastapi_audit.evidence.source.origins import Origin, origins
 from fastapi_audit.evidence.source.reach import Reach, explore
@@ -599,6 +600,16 @@ class Source(Program):
     def variables(self) -> list[Variable]:
         """The variables of the application's modules, in the order of the files."""
         return list(Variables(self).all())
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The metrics that the application defines."""
+        return list(metrics_of(self))
+
+    @property
+    def exports_metrics(self) -> bool:
+        """Whether anything of the application is measured at all, by metrics of its own or by a library."""
+        return any(m.imports_any(*EXPORTERS) for m in self.application_modules)
 
     def origins_of(self, expression: Expression) -> list[Origin]:
         found: dict[object, Origin] = {}

@@ -1,0 +1,132 @@
+"""Metrics open to everybody
+
+`/metrics` stands on the public application without a guard. It tells every caller which routes there are, how often
+they fail and what the service is busy with; `expose(app)` also puts it into `/openapi.json`.
+
+## Use instead
+A guard on the route, a port of its own (`start_http_server`), or `location /metrics { deny all; }` in the proxy.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Project, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+PATH = re.compile(r"/metrics/?$")
+PROXY = re.compile(r"\.(conf|nginx|template|j2)$|nginx|Caddyfile|traefik|haproxy")
+REFUSED = re.compile(r"/metrics")
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-200",
+    references=["https://prometheus.io/docs/operating/security/"],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+            from prometheus_fastapi_instrumentator import Instrumentator
+
+            app = FastAPI()
+            Instrumentator().instrument(app).expose(app)  # finding
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, Response
+            from prometheus_client import generate_latest, make_asgi_app
+
+            app = FastAPI()
+            app.mount("/metrics", make_asgi_app())  # finding
+
+
+            @app.get("/internal/metrics")  # finding
+            def metrics() -> Response:
+                return Response(generate_latest())
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, Response
+            from fastapi.security import HTTPBearer
+            from prometheus_client import generate_latest, start_http_server
+
+            app = FastAPI()
+            start_http_server(9100)
+
+
+            @app.get("/metrics", dependencies=[Depends(HTTPBearer())])
+            def metrics() -> Response:
+                return Response(generate_latest())
+
+
+            @app.get("/reports/metrics")
+            def business_metrics() -> dict:
+                return {"leads": 3}
+            """
+        ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from prometheus_fastapi_instrumentator import Instrumentator
+
+                app = FastAPI()
+                Instrumentator().instrument(app).expose(app)
+                """,
+                "nginx.conf": """
+                server {
+                    location /metrics { deny all; }
+                    location / { proxy_pass http://api:8000; }
+                }
+                """,
+            }
+        ),
+    ],
+)
+
+
+@rule.check
+def open_routes(route: Route, project: Project) -> Iterator[Finding]:
+    yield from exposed(route, project)
+
+
+@rule.check
+def open_mounts(project: Project) -> Iterator[Finding]:
+    for app in project.source.apps:
+        for route in app.routes:
+            if route.kind == "mount":
+                yield from exposed(route, project)
+
+
+def exposed(route: Route, project: Project) -> Iterator[Finding]:
+    if not PATH.search(route.full_path) or route.auth or not serves_metrics(route) or is_guarded(route, project):
+        return
+    yield route.finding(
+        f"`{route.full_path}` answers everybody: traffic, errors and the list of routes are public. Guard it, or keep it from "
+        "the outside in the proxy"
+    )
+
+
+def serves_metrics(route: Route) -> bool:
+    if "prometheus" in route.endpoint or "starlette_exporter" in route.endpoint:
+        return True
+    function = route.function
+    return function is not None and any("generate_latest" in (c.name or c.method) for c in function.calls)
+
+
+def is_guarded(route: Route, project: Project) -> bool:
+    if any("auth" in m.name.lower() for m in route.app.middleware):
+        return True
+    texts = (project.text(p) or "" for p in project.tree.paths if PROXY.search(p) and not p.endswith(".py"))
+    return any(REFUSED.search(text) for text in texts)
+
+
+@rule.proof(needs=("prometheus-fastapi-instrumentator",))
+def everybody_may_read(bad: Served) -> None:
+    """No credentials are asked for, and the path is published."""
+    assert bad.get("/metrics").status_code == 200
+    assert '"/metrics"' in bad.get("/openapi.json").text
