@@ -109,7 +109,7 @@ def _help(rule: Rule | None, look: Look) -> Iterator[str]:
 
 def _scorecard(material: Material, look: Look) -> Iterator[str]:
     scorecard = material.scorecard
-    yield _counts(scorecard)
+    yield from wrapped(_counts(scorecard), look.width)
     yield ""
     yield _score(scorecard, look)
     for cap in scorecard.caps:

@@ -29,6 +29,7 @@ class Body(BaseModel):
     age: int
 
 
+
 def cleaned(text):
     return text.encode("ascii").hex()
 
@@ -39,6 +40,14 @@ def sort_by(sort: str = "id"):
 
 def helper(given):
     sink(given + "!")
+
+
+class Store:
+    def keep(self, given="x"):
+        sink(self)
+
+
+store = Store()
 """
 
 TEXT = {
@@ -67,6 +76,8 @@ TEXT = {
 }
 
 NOTHING = {
+    "the object of a method": ("def f(q: str):\n    store.keep()"),
+    "the object of a method that is given it": ("def f(q: str):\n    store.keep(q)"),
     "a constant": 'def f():\n    sink("x")',
     "a Literal": 'def f(q: Literal["a"]):\n    sink(q)',
     "an Enum": "def f(q: Order):\n    sink(q.value)",

@@ -289,5 +289,8 @@ def _given(call: Call, parameter: Parameter, function: Function) -> Expression |
     names = [p.name for p in function.parameters if p.kind == "positional"]
     position = names.index(parameter.name) if parameter.name in names else None
     if position is not None and function.cls is not None and names[:1] in (["self"], ["cls"]):
+        # The object itself is no argument; position -1 would be the last one.
+        if position == 0:
+            return None
         position -= 1
     return call.argument(parameter.name, position)
