@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTERS
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -10,6 +11,7 @@ from fastapi_audit.evidence.source.values import (
     FunctionValue,
     Instance,
     Listing,
+    Method,
     ModuleValue,
     Partial,
     Table,
@@ -235,6 +237,8 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
         case "getattr", (owner, Constant(value=str() as attribute), *default):
             found = evaluation.attribute(owner, attribute)
             return default[0] if default and isinstance(found, Unknown) else found
+        case "getattr", (Instance() as owner, *_) if owner.is_a(*APPLICATIONS, *ROUTERS):
+            return Method(owner, DYNAMIC)
         case "setattr", (Instance() as owner, Constant(value=str() as attribute), value):
             owner.attributes[attribute] = value
             return NOTHING

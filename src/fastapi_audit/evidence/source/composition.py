@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fastapi_audit.evidence.source.code import Call, Class, Expression, Function, Program
-from fastapi_audit.evidence.source.libraries import APPLICATIONS, DEPENDS, ROUTE_METHODS, ROUTERS, SECURITY_PREFIX
+from fastapi_audit.evidence.source.libraries import (
+    APPLICATIONS,
+    DEPENDS,
+    DYNAMIC,
+    ROUTE_METHODS,
+    ROUTERS,
+    SECURITY_PREFIX,
+)
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -667,6 +674,8 @@ class _Builder:
             listed = entry.args[0] if entry.args else Unknown()
             for item in listed.items if isinstance(listed, Listing) else (Unknown(),):
                 self.route_object(item, path, owner, entry)
+        elif method == DYNAMIC:
+            self.lose("route", "the method that registers it is not known", entry)
         elif method in {"on_event", "add_event_handler"}:
             self.app.event_handlers.append(Registered(entry, self.app, self.source))
         elif owner is self.app.instance:
@@ -810,6 +819,8 @@ class _Builder:
             local_path=at,
         )
         self.app.routes.append(route)
+        if app is None or isinstance(app, Unknown):
+            self.lose("mount", "which application is mounted is not known", entry)
         if isinstance(app, Instance) and app.is_a(*APPLICATIONS, *ROUTERS):
             self.mounted.append((app, full, entry))
 

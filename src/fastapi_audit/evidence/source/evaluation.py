@@ -16,6 +16,7 @@ from fastapi_audit.evidence.source.builtin import call_builtin, call_container, 
 from fastapi_audit.evidence.source.facts import expression as parse_expression
 from fastapi_audit.evidence.source.libraries import (
     APPLICATIONS,
+    DYNAMIC,
     MODELS,
     ROUTE_METHODS,
     ROUTERS,
@@ -127,6 +128,10 @@ class _Frame:
     returned: list[Value] = field(default_factory=list)
 
 
+class _LongEnoughError(Exception):
+    """One call needs more steps than it may spend; what it has returned so far counts."""
+
+
 class ExhaustedError(Exception):
     """The program needs more steps than an audit may spend."""
 
@@ -153,6 +158,8 @@ class Evaluation:
         self._locals: dict[tuple[int, int], Scope] = {}
         self._inferring: set[int] = set()
         self._attributes: dict[tuple[int, str], Value] = {}
+        self._guard: str | None = None
+        """The condition that an early `return` puts on the rest of its block."""
         self._called: set[int] = set()
         self._followed: dict[int, int] = {}
         self._declared_global: dict[int, frozenset[str]] = {}
@@ -274,18 +281,28 @@ class Evaluation:
 
     def _run(self, body: Iterable[syntax.Stmt], scope: Scope) -> bool:
         """Reads statements in order; whether the flow certainly ends before their end."""
-        for statement in body:
-            self.steps -= 1
-            if self.steps <= 0:
-                raise ExhaustedError
-            if self._frames:
-                self._frames[-1].steps_left -= 1
-                if self._frames[-1].steps_left <= 0:
+        kept = len(self.conditions)
+        try:
+            for statement in body:
+                self._spend()
+                execute = self._execute.get(type(statement))
+                if execute is not None and execute(statement, scope):
                     return True
-            execute = self._execute.get(type(statement))
-            if execute is not None and execute(statement, scope):
-                return True
-        return False
+                if self._guard is not None:
+                    self.conditions.append(self._guard)
+                    self._guard = None
+            return False
+        finally:
+            del self.conditions[kept:]
+
+    def _spend(self) -> None:
+        self.steps -= 1
+        if self.steps <= 0:
+            raise ExhaustedError
+        if self._frames:
+            self._frames[-1].steps_left -= 1
+            if self._frames[-1].steps_left <= 0:
+                raise _LongEnoughError
 
     def _jump(self, node: syntax.Jump, _scope: Scope) -> bool:
         return node.kind != "pass"
@@ -476,9 +493,12 @@ class Evaluation:
         truth = self.truth(self.evaluate(node.test, scope))
         if truth is not None:
             return self._run(node.body if truth else node.orelse, scope)
+        returned = len(self._frames[-1].returned) if self._frames else 0
         with self._under(text):
             ended = self._run(node.body, scope)
         if not node.orelse:
+            if ended and self._frames and len(self._frames[-1].returned) > returned:
+                self._guard = f"not ({text})"
             return False
         with self._under(f"not ({text})"):
             return self._run(node.orelse, scope) and ended
@@ -1051,6 +1071,9 @@ class Evaluation:
             if name in DIRECT:
                 self._record(receiver, name, args, keywords, site, None)
                 return NOTHING
+            if name == DYNAMIC:
+                self._record(receiver, DYNAMIC, args, keywords, site, None)
+                return Unknown("a registration by a name that is not known")
             if name == "__init__":
                 receiver.args, receiver.keywords = args, {**receiver.keywords, **keywords}
                 return NOTHING
@@ -1194,10 +1217,14 @@ class Evaluation:
         self._frames.append(frame)
         try:
             self._run(node.body, scope)
+        except _LongEnoughError:
+            pass
         finally:
             self._frames.pop()
             self._calls.pop()
-        return self._result(function, frame.returned)
+        result = self._result(function, frame.returned)
+        is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
+        return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
 
     def _worth_following(self, function: FunctionValue, args: tuple[Value, ...], keywords: dict[str, Value]) -> bool:
         """After the import only what is handed an application, or called often for its value, is business logic."""

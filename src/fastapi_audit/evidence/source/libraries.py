@@ -162,6 +162,8 @@ ROUTE_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "opt
 
 APPLICATIONS = ("fastapi.FastAPI", "starlette.applications.Starlette")
 ROUTERS = ("fastapi.APIRouter", "starlette.routing.Router", "fastapi_utils.inferring_router.InferringRouter")
+DYNAMIC = "?"
+"""The method of `getattr(router, name)` when the name is not known."""
 SETTINGS = ("pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings")
 MODELS = ("pydantic.BaseModel", "pydantic.RootModel", "sqlmodel.SQLModel", "pydantic.v1.BaseModel")
 DEPENDS = ("fastapi.Depends", "fastapi.Security")
