@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib.resources import files
@@ -212,12 +213,23 @@ def test_a_rule_that_raises_costs_one_line_and_code_3_and_nothing_else(service: 
     told = document(ran)
 
     assert ran.code == 3
-    assert ran.err.startswith("error: rule rule-raises crashed, so nothing is known of it: LookupError: no idea (")
+    assert ran.err.startswith(
+        "error: rule rule-raises crashed, so nothing is known of it: "
+        "LookupError: no idea (more_rules/websockets/rule_raises.py:"
+    )
     assert ran.err.count("\n") == 1
     outcomes = {entry["name"]: entry["outcome"] for entry in told["rules"]}
     assert (outcomes["rule-raises"], outcomes["route-answers"]) == ("error", "fail")
     assert "open-socket" not in outcomes
     assert scan(service, "--exit-zero", "--select", "rule-raises", env=env).code == 3
+
+
+def test_a_crash_below_a_rule_names_the_line_of_the_rule_too(service: Path, more: Path) -> None:
+    source = RULE.format(severity="LOW", confidence="HIGH").replace("route.row()", "json.loads('{')")
+    env = plugin(more, "rule_raises", source.replace('"""\n\nfrom', '"""\n\nimport json\nfrom', 1))
+    ran = command("scan", "--select", "rule-raises", cwd=service, env=env)
+
+    assert re.search(r"\(more_rules/websockets/rule_raises\.py:\d+ → \S+/json/decoder\.py:\d+\)\n$", ran.err)
 
 
 def test_colour_follows_the_environment(service: Path, more: Path) -> None:

@@ -8,6 +8,9 @@ from fastapi_audit.evidence import Project
 from fastapi_audit.model import Finding, Outcome, Result
 from fastapi_audit.rule import Check, Rule
 
+MESSAGE = 200
+"""Characters of an exception that are told; it may quote a file of the audited project."""
+
 
 def judge(rule: Rule, project: Project) -> Result:
     """The result of one rule; a crash of the rule is its result too, and the audit goes on."""
@@ -22,7 +25,7 @@ def judge(rule: Rule, project: Project) -> Result:
         examined = _examine(at_hand, project)
     # One bad rule must not cost the user the other two hundred.
     except Exception as error:  # noqa: BLE001
-        return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(error))
+        return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(rule, error))
     findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
     return Result(rule.name, rule.item, rule.severity, examined.outcome, examined.subjects, findings)
 
@@ -81,12 +84,18 @@ def _signed(rule: Rule, finding: Finding, note: str) -> Finding:
     )
 
 
-def _crash(error: Exception) -> str:
+def _crash(rule: Rule, error: Exception) -> str:
+    """One line: what went wrong, the line of the rule, and the line that raised where it is another one."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = frames[-1]
-    home = "/".join(place.filename.replace("\\", "/").split("/")[-3:])
-    what = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {what} ({home}:{place.lineno})"
+    own = rule.module.replace(".", "/") + ".py"
+    in_rule = [frame for frame in frames if frame.filename.replace("\\", "/").endswith(own)]
+    places = dict.fromkeys(_place(frame) for frame in (*in_rule[-1:], frames[-1]))
+    what = " ".join(str(error).split())[:MESSAGE]
+    return f"{type(error).__name__}: {what} ({' → '.join(places)})"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return "/".join(frame.filename.replace("\\", "/").split("/")[-3:]) + f":{frame.lineno}"
 
 
 @dataclass(frozen=True, slots=True)
