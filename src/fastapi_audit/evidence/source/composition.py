@@ -819,9 +819,14 @@ class _Builder:
             local_path=at,
         )
         self.app.routes.append(route)
-        if app is None or isinstance(app, Unknown):
+        is_application = isinstance(app, Instance) and app.is_a(*APPLICATIONS, *ROUTERS)
+        if (
+            app is None
+            or isinstance(app, Unknown)
+            or (isinstance(app, Instance) and is_application and app.site is None)
+        ):
             self.lose("mount", "which application is mounted is not known", entry)
-        if isinstance(app, Instance) and app.is_a(*APPLICATIONS, *ROUTERS):
+        if isinstance(app, Instance) and is_application:
             self.mounted.append((app, full, entry))
 
     def route_object(self, item: Value, path: _Path, owner: Instance, entry: Registration | None) -> None:
