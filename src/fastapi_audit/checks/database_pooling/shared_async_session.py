@@ -152,8 +152,8 @@ def at_once(function: Function) -> Iterator[Finding]:
 
 def _message(name: str) -> str:
     return (
-        f"Several tasks use the session `{name}` at the same time, which SQLAlchemy refuses with InvalidRequestError. "
-        "Open a session in each task, or await one query after the other."
+        f"Several tasks use the session `{name}` at the same time, which a session is not made for: it raises "
+        "InvalidRequestError as soon as two meet. Open a session in each task, or await one query after the other."
     )
 
 

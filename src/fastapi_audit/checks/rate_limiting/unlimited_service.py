@@ -30,6 +30,14 @@ rule = Rule(
             @app.post("/login")
             def login(name: str) -> str:
                 return name
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -46,6 +54,14 @@ rule = Rule(
             @limiter.limit("5/minute")
             def login(request: Request, name: str) -> str:
                 return name
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -58,6 +74,14 @@ rule = Rule(
             @app.post("/login")
             def login(name: str) -> str:
                 return name
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -70,6 +94,14 @@ rule = Rule(
                 @app.post("/login")
                 def login(name: str) -> str:
                     return name
+
+                @app.get("/people")
+                def people() -> list[str]:
+                    return ["ada"]
+
+                @app.get("/orders")
+                def orders() -> list[str]:
+                    return ["tea"]
                 """,
                 "deploy/nginx.conf": """
                 http {
@@ -100,19 +132,21 @@ rule = Rule(
 
 FEW = frozenset({"/health", "/healthz", "/ready", "/readyz", "/live", "/livez", "/metrics", "/ping", "/"})
 
+FEWEST = 3
+"""Routes; what has fewer is a helper, such as a status page or a login callback."""
+
 
 @rule.check
 def applications(app: App, project: Project) -> Iterator[Finding]:
     routes = [r for r in app.all_routes if r.kind != "mount" and r.full_path not in FEW]
-    if app.is_mounted or not routes:
+    if app.is_mounted or not app.is_fastapi or len(routes) < FEWEST:
         return
     if any(True for r in routes for _ in limits_of(r)) or any(True for _ in limits_of_app(app)):
         return
     if project.source.calls_anywhere("slowapi.Limiter") or project.gateway_limit is not None:
         return
-    noun = "route" if len(routes) == 1 else "routes"
     yield app.finding(
-        f"Nothing limits how often the {len(routes)} {noun} of `{app.name}` may be called: no decorator, dependency or "
+        f"Nothing limits how often the {len(routes)} routes of `{app.name}` may be called: no decorator, dependency or "
         "middleware, and no proxy in this project. Set a limit in the service or at the gateway."
     )
 

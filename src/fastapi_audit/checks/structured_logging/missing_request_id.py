@@ -31,6 +31,14 @@ rule = Rule(
             @app.get("/leads")
             def leads() -> list[str]:
                 return ["ada"]
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -44,6 +52,14 @@ rule = Rule(
             @app.get("/leads")
             def leads() -> list[str]:
                 return ["ada"]
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -63,6 +79,14 @@ rule = Rule(
             @app.get("/leads")
             def leads() -> list[str]:
                 return ["ada"]
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
         Good(
@@ -76,6 +100,14 @@ rule = Rule(
             @app.get("/leads")
             def leads() -> list[str]:
                 return ["ada"]
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
     ],
@@ -88,11 +120,19 @@ TRACING = (
 )  # fmt: skip
 IDENTIFYING = re.compile(r"(?:request|correlation|trace)[-_]?id|x-request-id|traceparent|requestid", re.IGNORECASE)
 
+FEWEST = 3
+"""Routes; what has fewer is a helper, such as a status page or a login callback."""
+
 
 @rule.check
 def applications(app: App, project: Project) -> Iterator[Finding]:
     routes = [r for r in app.all_routes if r.kind == "http"]
-    if app.is_mounted or not routes or any(m.imports_any(*TRACING) for m in project.source.application_modules):
+    if (
+        app.is_mounted
+        or not app.is_fastapi
+        or len(routes) < FEWEST
+        or any(m.imports_any(*TRACING) for m in project.source.application_modules)
+    ):
         return
     if any(IDENTIFYING.search(m.file.text) for m in project.source.application_modules):
         return
