@@ -1,0 +1,146 @@
+"""Page size that the caller may set to anything
+
+`?limit=100000000` is taken as it is: one request reads a whole table into memory and answers with it. `?limit=-1` is
+taken too; PostgreSQL refuses it, which is a 500.
+
+## Use instead
+`limit: Annotated[int, Query(ge=1, le=100)] = 20`.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Function, Parameter, Route
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    references=["https://fastapi.tiangolo.com/tutorial/query-params-str-validations/"],
+    cwe="CWE-770",
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/numbers")
+            def numbers(limit: int = 20) -> list[int]:  # finding
+                return list(range(limit))
+            """
+        ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, Query
+
+            def page(page_size: int = Query(20, ge=1)) -> int:  # finding
+                return page_size
+
+            app = FastAPI()
+
+            @app.get("/numbers")
+            def numbers(size: int = Depends(page)) -> list[int]:
+                return list(range(size))
+            """
+        ),
+        Good(
+            """
+            from typing import Annotated, Literal
+
+            from fastapi import FastAPI, Path, Query
+            from pydantic import BaseModel, Field
+
+            Limit = Annotated[int, Query(ge=1, le=100)]
+
+            class Body(BaseModel):
+                limit: int
+
+            app = FastAPI()
+
+            @app.get("/alias")
+            def alias(limit: Limit = 20) -> list[int]:
+                return list(range(limit))
+
+            @app.get("/default")
+            def default(limit: int = Query(20, le=100)) -> list[int]:
+                return list(range(limit))
+
+            @app.get("/few")
+            def few(limit: Literal[10, 20] = 10) -> list[int]:
+                return list(range(limit))
+
+            @app.get("/clamped")
+            def clamped(limit: int = 20) -> list[int]:
+                limit = min(limit, 100)
+                return list(range(limit))
+
+            @app.get("/checked")
+            def checked(limit: int = 20) -> list[int]:
+                if limit > 100:
+                    limit = 100
+                return list(range(limit))
+
+            @app.get("/path/{limit}")
+            def path(limit: int) -> int:
+                return limit
+
+            @app.post("/body")
+            def body(body: Body) -> int:
+                return body.limit
+            """
+        ),
+    ],
+)
+
+NAMES = frozenset({"limit", "size", "page_size", "per_page", "take", "pagesize", "max_results", "top_k"})
+MARKERS = ("fastapi.Query", "fastapi.params.Query", "fastapi.Path", "fastapi.Body", "fastapi.Header", "fastapi.Form")
+
+
+@rule.check
+def free_page_size(route: Route) -> Iterator[Finding]:
+    functions = [route.function, *(d.function for d in route.dependencies)]
+    for function in functions:
+        for parameter in function.parameters if function is not None else ():
+            if function is not None and _free(parameter, function, route):
+                yield _finding(parameter, route)
+
+
+def _free(parameter: Parameter, function: Function, route: Route) -> bool:
+    if parameter.name.lower() not in NAMES or parameter.name in route.path_parameters or parameter.is_dependency:
+        return False
+    annotation = parameter.annotation
+    if annotation is None or not any(part.name == "int" for part in annotation.walk()):
+        return False
+    written = f"{annotation.text} {parameter.default.text if parameter.default is not None else ''}"
+    bounded = any(f"{b}=" in written.replace(" ", "") for b in ("le", "lt"))
+    return not bounded and not _bounded_by_marker(parameter) and not _clamped(parameter, function)
+
+
+def _bounded_by_marker(parameter: Parameter) -> bool:
+    marker = parameter.marker(*MARKERS)
+    if marker is None:
+        return any(getattr(m, "type_name", "").startswith("annotated_types.") for m in parameter.metadata)
+    return marker.argument("le") is not None or marker.argument("lt") is not None
+
+
+def _clamped(parameter: Parameter, function: Function) -> bool:
+    """Whether the code compares it with something or takes a minimum before it is used."""
+    name = parameter.name
+    if any(e.operator in {">", ">=", "<", "<="} and e.mentions(name) for e in function.expressions):
+        return True
+    return any(c.name in {"min", "max"} and any(a.mentions(name) for a in c.arguments) for c in function.calls)
+
+
+def _finding(parameter: Parameter, route: Route) -> Finding:
+    return Finding(
+        f"`{parameter.name}` of `{route.operation}` has no upper bound: `?{parameter.name}=100000000` reads everything "
+        "at once. Bound it with `Query(ge=1, le=…)`.",
+        parameter.location,
+        route.operation,
+    )
+
+
+@rule.proof
+def any_size_is_taken(bad: Served) -> None:
+    assert len(bad.get("/numbers?limit=2000000", timeout=60).content) > 10_000_000

@@ -1,0 +1,173 @@
+"""Broad except that turns a 404 into a 500
+
+`HTTPException` is an `Exception`. A `try` that raises it and catches `Exception` handles its own answer as a failure:
+a 404 became `500 {"detail": "404: no such user"}`. Clients retry what they should not, and monitors count errors that
+are none.
+
+## Use instead
+`except HTTPException: raise` before the broad clause, or raise after the `try`.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Handler, Statement
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    references=["https://fastapi.tiangolo.com/tutorial/handling-errors/"],
+    cwe="CWE-396",
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            @app.get("/users/{name}")
+            def user(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404, "no such user")
+                    return name
+                except Exception as error:  # finding
+                    raise HTTPException(500, "failed") from error
+            """,
+            fixed="""
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            @app.get("/users/{name}")
+            def user(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404, "no such user")
+                    return name
+                except HTTPException:
+                    raise
+                except Exception as error:
+                    raise HTTPException(500, "failed") from error
+            """,
+        ),
+        Good(
+            """
+            import logging
+
+            from fastapi import FastAPI, HTTPException
+
+            logger = logging.getLogger(__name__)
+
+            def load(name: str) -> str: ...
+
+            app = FastAPI()
+
+            @app.get("/first")
+            def first(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404)
+                    return name
+                except HTTPException:
+                    raise
+                except Exception as error:
+                    raise HTTPException(500) from error
+
+            @app.get("/again")
+            def again(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404)
+                    return name
+                except Exception:
+                    logger.exception("failed")
+                    raise
+
+            @app.get("/checked")
+            def checked(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404)
+                    return name
+                except Exception as error:
+                    if isinstance(error, HTTPException):
+                        raise
+                    raise HTTPException(500) from error
+
+            @app.get("/inner")
+            def inner(name: str) -> str:
+                try:
+                    try:
+                        return load(name)
+                    except KeyError:
+                        raise ValueError(name) from None
+                except Exception as error:
+                    raise HTTPException(500) from error
+            """
+        ),
+    ],
+)
+
+HTTP = ("fastapi.HTTPException", "starlette.exceptions.HTTPException")
+
+
+@rule.check
+def swallows(handler: Handler) -> Iterator[Finding]:
+    function = handler.function
+    if not handler.is_broad or function is None or function.reach is None or _lets_through(handler):
+        return
+    around = Statement(next(iter(handler.ancestors)), handler.body)
+    earlier = [h for h in around.handlers if h.node is not handler.node and h.location < handler.location]
+    if any(t in HTTP for h in earlier for t in h.types):
+        return
+    raised = next((s for child in around.children for s in child.walk() if _raises_http(s, around)), None)
+    if raised is None:
+        return
+    status = _status(raised)
+    yield handler.finding(
+        f"The `HTTPException{status}` raised in this `try` (line {raised.location.line}) is caught here as well and "
+        "answered as something else. Put `except HTTPException: raise` before.",
+        fix=_fix(handler, raised),
+    )
+
+
+def _raises_http(statement: Statement, around: Statement) -> bool:
+    value = statement.value
+    if statement.kind != "raise" or value is None or not (value.is_a(*HTTP) or value.is_class(*HTTP)):
+        return False
+    inner = statement.tries
+    return bool(inner) and inner[0] == around and statement.handler == around.handler
+
+
+def _lets_through(handler: Handler) -> bool:
+    """A bare `raise` anywhere may be the one for HTTPException."""
+    variable = handler.variable
+    return any(
+        s.kind == "raise" and (s.value is None or (variable is not None and s.value.text == variable))
+        for s in handler.walk()
+    )
+
+
+def _status(raised: Statement) -> str:
+    calls = raised.calls
+    given = calls[0].argument("status_code", 0) if calls else None
+    constant = given.constant if given is not None else None
+    return f"({constant})" if isinstance(constant, int) else ""
+
+
+def _fix(handler: Handler, raised: Statement) -> Fix | None:
+    calls = raised.calls
+    name = calls[0].callee.text if calls else None
+    if name is None:
+        return None
+    indent = " " * (handler.location.column - 1)
+    return Fix(
+        "Let HTTP errors through", (handler.insert_before(f"except {name}:\n{indent}    raise\n{indent}"),), safe=False
+    )
+
+
+@rule.proof
+def the_404_becomes_a_500(bad: Served) -> None:
+    assert bad.get("/users/bob").status_code == 500

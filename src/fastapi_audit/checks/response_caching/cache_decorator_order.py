@@ -1,0 +1,132 @@
+"""Cache decorator above the route decorator
+
+`@app.get` registers the function that it is given. A decorator above it wraps what `@app.get` returns, which no request
+ever calls: the route runs every time and nothing is cached, without an error.
+
+## Use instead
+The route decorator first (outermost), the cache below it.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Expression, Route
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    references=["https://github.com/long2ice/fastapi-cache#quick-start"],
+    examples=[
+        Bad(
+            """
+            from contextlib import asynccontextmanager
+
+            from fastapi import FastAPI
+            from fastapi_cache import FastAPICache
+            from fastapi_cache.backends.inmemory import InMemoryBackend
+            from fastapi_cache.decorator import cache
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                FastAPICache.init(InMemoryBackend())
+                yield
+
+            app = FastAPI(lifespan=lifespan)
+            calls: list[int] = []
+
+            @cache(expire=60)  # finding
+            @app.get("/count")
+            async def count() -> int:
+                calls.append(1)
+                return len(calls)
+            """,
+            fixed="""
+            from contextlib import asynccontextmanager
+
+            from fastapi import FastAPI
+            from fastapi_cache import FastAPICache
+            from fastapi_cache.backends.inmemory import InMemoryBackend
+            from fastapi_cache.decorator import cache
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                FastAPICache.init(InMemoryBackend())
+                yield
+
+            app = FastAPI(lifespan=lifespan)
+            calls: list[int] = []
+
+            @app.get("/count")
+            @cache(expire=60)
+            async def count() -> int:
+                calls.append(1)
+                return len(calls)
+            """,
+        ),
+        Good(
+            """
+            import functools
+
+            from fastapi import APIRouter, FastAPI
+            from fastapi_cache.decorator import cache
+
+            app = FastAPI()
+            router = APIRouter()
+
+            @router.get("/old")
+            @app.get("/count")
+            @cache(expire=60)
+            async def count() -> int:
+                return 1
+
+            @functools.lru_cache
+            def settings() -> dict: ...
+            """
+        ),
+    ],
+)
+
+CACHES = (
+    "fastapi_cache.cache",
+    "cashews.cache",
+    "cashews.cache.__call__",
+    "aiocache.cached",
+    "functools.lru_cache",
+    "functools.cache",
+    "async_lru.alru_cache",
+    "cachetools.cached",
+)
+
+
+@rule.check
+def never_called(route: Route) -> Iterator[Finding]:
+    function = route.function
+    if function is None:
+        return
+    decorators = function.decorators
+    registering = [n for n, d in enumerate(decorators) if d.location == route.location]
+    for number, decorator in enumerate(decorators[: registering[0]] if registering else []):
+        if _cache_name(decorator) is not None:
+            adjacent = number + 1 == registering[0]
+            yield decorator.finding(
+                f"`{decorator.text.partition('(')[0]}` stands above the decorator that registers `{route.operation}`, so "
+                "no request passes it and nothing is cached. Move it below.",
+                fix=_swapped(decorator, decorators[registering[0]]) if adjacent else None,
+                operation=route.operation,
+            )
+
+
+def _cache_name(decorator: Expression) -> str | None:
+    calls = decorator.calls
+    name = calls[0].callee.name if calls and calls[0] == decorator else decorator.name
+    return name if name in CACHES else None
+
+
+def _swapped(above: Expression, below: Expression) -> Fix:
+    return Fix("Swap the decorators", (above.replace(below.text), below.replace(above.text)), safe=True)
+
+
+@rule.proof(needs=["fastapi-cache2"])
+def nothing_is_cached(bad: Served) -> None:
+    assert [bad.get("/count").json() for _ in range(3)] == [1, 2, 3]
