@@ -44,9 +44,9 @@ rule = Rule(
             bearer = HTTPBearer()
 
 
-            @app.get("/leads", dependencies=[Depends(bearer)])
-            def leads() -> list:
-                return []
+            @app.post("/leads", dependencies=[Depends(bearer)])
+            def create() -> None:
+                return None
 
 
             @app.delete("/leads/{number}")  # finding
@@ -127,7 +127,7 @@ rule = Rule(
                 return await call_next(request)
 
 
-            @app.get("/me", dependencies=[Depends(HTTPBearer())])
+            @app.post("/me", dependencies=[Depends(HTTPBearer())])
             def me() -> None:
                 return None
 
@@ -139,9 +139,15 @@ rule = Rule(
         ),
         Good(
             """
-            from fastapi import FastAPI
+            from fastapi import Depends, FastAPI
+            from fastapi.security import HTTPBearer
 
             app = FastAPI()
+
+
+            @app.get("/traces", dependencies=[Depends(HTTPBearer())])
+            def traces() -> list:
+                return []
 
 
             @app.post("/leads")
@@ -158,14 +164,14 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
     if route.kind != "http" or not route.is_mutating or route.auth or PUBLIC.search(route.full_path):
         return
     function = route.function
-    if function is None or not any(r.auth for r in project.source.routes) or guarded_by_middleware(route.app):
+    guarded = sum(bool(r.auth) for r in project.source.routes if r.is_mutating)
+    if function is None or not guarded or guarded_by_middleware(route.app):
         return
     functions = [function, *(d.function for d in route.dependencies)]
     if any(f is None for f in functions) or any(f is not None and asks_who_calls(f) for f in functions):
         return
-    guarded = sum(bool(r.auth) for r in route.app.routes)
     yield route.finding(
-        f"`{route.operation}` changes data and asks nobody who they are, while {guarded} other routes of the application do. "
+        f"`{route.operation}` changes data and asks nobody who they are, while {guarded} other routes that change data do. "
         "Guard it, or say in a suppression why it is public"
     )
 
@@ -187,5 +193,5 @@ def guarded_by_middleware(app: App) -> bool:
 @rule.proof
 def anyone_may_delete(bad: Served) -> None:
     """The guarded route refuses, this one does not."""
-    assert bad.get("/leads").status_code in {401, 403}
+    assert bad.post("/leads").status_code in {401, 403}
     assert bad.request("DELETE", "/leads/3").status_code == 200

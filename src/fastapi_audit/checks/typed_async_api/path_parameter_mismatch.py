@@ -117,7 +117,7 @@ def mismatches(route: Route) -> Iterator[Finding]:
         meant = meant_by(route, missing)
         if meant is None:
             message = f"nothing takes `{{{missing}}}` of `{route.path}`: what callers write there is ignored"
-            yield route.finding(message)
+            yield route.finding(message, severity=Severity.LOW)
         else:
             yield route.finding(
                 f"`{route.operation}` answers 422 to every call: the path has `{{{missing}}}`, the handler takes `{meant.name}`, "

@@ -79,6 +79,8 @@ rule = Rule(
             from fastapi import FastAPI, Header, HTTPException
             from pydantic import BaseModel
             from pydantic_settings import BaseSettings
+            from sqlalchemy import select
+            from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
             class Settings(BaseSettings):
@@ -91,8 +93,22 @@ rule = Rule(
                 token_type: str
 
 
+            class Base(DeclarativeBase):
+                pass
+
+
+            class Session(Base):
+                __tablename__ = "sessions"
+                token: Mapped[str] = mapped_column(primary_key=True)
+
+
             settings = Settings()
             app = FastAPI()
+
+
+            @app.get("/sessions")
+            def session(token: str) -> str:
+                return str(select(Session).where(Session.token == token))
 
 
             @app.post("/passwords")
@@ -114,6 +130,8 @@ def comparisons(function: Function) -> Iterator[Finding]:
     for expression in function.expressions:
         if expression.operator not in {"==", "!="} or len(expression.operands) != 2:
             continue
+        if is_query(expression):
+            continue
         one, other = expression.operands
         for given, known in ((one, other), (other, one)):
             if is_secret(known) and from_request(given):
@@ -122,6 +140,12 @@ def comparisons(function: Function) -> Iterator[Finding]:
                     operation=function.reach.operation if function.reach else None,
                 )
                 break
+
+
+def is_query(comparison: Expression) -> bool:
+    """`User.token == token` is a condition for the database."""
+    names = [e for o in comparison.operands for e in o.walk() if e.kind == "name"]
+    return comparison.passed_to is not None or any(n.defined_class is not None and n.type_name is None for n in names)
 
 
 def is_secret(expression: Expression) -> bool:

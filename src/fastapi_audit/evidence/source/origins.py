@@ -292,5 +292,5 @@ def _given(call: Call, parameter: Parameter, function: Function) -> Expression |
         # The object itself is no argument; position -1 would be the last one.
         if position == 0:
             return None
-        position -= 1
+        position = position - 1 if position else None
     return call.argument(parameter.name, position)
