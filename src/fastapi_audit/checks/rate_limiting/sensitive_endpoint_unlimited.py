@@ -63,6 +63,20 @@ rule = Rule(
             def history(entry: str) -> str:
                 return entry
 
+            @app.post("/projects/{project}/services/register")
+            def register(project: str) -> str:
+                return project
+
+            def count_failed_attempts(name: str) -> None: ...
+
+            def check_password(name: str, password: str) -> bool:
+                count_failed_attempts(name)
+                return password == "1234"
+
+            @app.post("/signin")
+            def sign_in(name: str, password: str) -> bool:
+                return check_password(name, password)
+
             @app.post("/token")
             def new_token(token: str = Depends(bearer)) -> str:
                 return token
@@ -100,6 +114,8 @@ FORM = ("fastapi.security.OAuth2PasswordRequestForm", "fastapi.security.OAuth2Pa
 def routes(route: Route, project: Project) -> Iterator[Finding]:
     if route.kind != "http" or "POST" not in route.methods or route.function is None or route.auth:
         return
+    if route.path_parameters:
+        return  # `/services/{name}/register` registers a service, not a person
     takes_form = any(d.name in FORM for d in route.dependencies)
     if not takes_form and SENSITIVE.search(route.full_path) is None:
         return

@@ -10,7 +10,7 @@ Log an id. Keep secrets in `pydantic.SecretStr`, which prints as `**********`, a
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Expression
+from fastapi_audit.evidence import UNKNOWN, Call, Expression
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -69,13 +69,14 @@ rule = Rule(
                 password: SecretStr
                 token_count: int
 
+            RESET_PASSWORD = "/password/reset"
             logger = logging.getLogger(__name__)
             app = FastAPI()
 
             @app.post("/login")
             async def login(request: Request, login: Login, has_password: bool, token: str) -> str:
                 logger.info("login of %s with %s", login.name, login.password)
-                logger.info("password changed for %s", login.name)
+                logger.info("password changed for %s at %s", login.name, RESET_PASSWORD)
                 logger.info("tokens: %s, given: %s", login.token_count, has_password)
                 logger.info("agent: %s", request.headers.get("user-agent"))
                 logger.info("token of %s letters, %s", len(token), bool(token))
@@ -94,7 +95,7 @@ LEVELS = ("debug", "info", "warning", "warn", "error", "critical", "exception", 
 OWNERS = ("logging", "logging.Logger", "structlog.BoundLogger", "loguru.logger")
 SECRET = re.compile(
     r"^(?:\w+_)?(?:password|passwd|passphrase|secret|secret_key|client_secret|api_?key|access_token|refresh_token"
-    r"|auth_token|id_token|private_key|credit_card|card_number|cvv|ssn|dsn)$|^(?:token|authorization)$",
+    r"|auth_token|id_token|private_key|credit_card|card_number|cvv|ssn)$|^(?:token|authorization)$",
     re.IGNORECASE,
 )
 WHOLE = frozenset({"fastapi.Request.headers", "fastapi.Request.cookies", "fastapi.WebSocket.headers"})
@@ -138,7 +139,7 @@ def _is_secret(given: Expression) -> bool:
     if given.name in WHOLE:
         return True
     last = (given.written or "").rpartition(".")[2]
-    if SECRET.match(last) is None or HARMLESS.match(last):
+    if SECRET.match(last) is None or HARMLESS.match(last) or given.constant is not UNKNOWN:
         return False
     # Only a text or something unknown can be the secret itself.
     return given.type_name in {None, "str", "bytes"}

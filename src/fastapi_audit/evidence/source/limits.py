@@ -9,8 +9,12 @@ from fastapi_audit.evidence.source.composition import App, Route
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, ROUTE_METHODS, ROUTERS
 
 _LIMITING = re.compile(
-    r"rate_?limit|throttl|limiter|limits?_(?:per|requests|calls|by)|quota|slow_?down|brute", re.IGNORECASE
+    r"rate_?limit|throttl|limiter|limits?_(?:per|requests|calls|by)|quota|slow_?down|brute|lock_?out|attempts|too_many",
+    re.IGNORECASE,
 )
+DEEPEST, MOST = 3, 200
+"""How far calls of a handler are followed, and how many functions at most."""
+
 _SLOWAPI = ("slowapi.Limiter.limit", "slowapi.Limiter.shared_limit")
 _SLOWAPI_MIDDLEWARE = ("slowapi.middleware.SlowAPIMiddleware", "slowapi.middleware.SlowAPIASGIMiddleware")
 
@@ -93,4 +97,16 @@ def limits_of_app(app: App) -> Iterator[str]:
 
 
 def _calls_limit(function: Function) -> bool:
-    return any(_LIMITING.search(c.callee.name or c.callee.written or "") for c in function.calls)
+    """Whether a function, or what it calls, counts calls by its name."""
+    seen: set[int] = set()
+    pending = [(function, 0)]
+    while pending:
+        current, depth = pending.pop()
+        seen.add(id(current.node))
+        for call in current.calls:
+            if _LIMITING.search(call.callee.written or call.method):
+                return True
+            target = call.target
+            if target is not None and depth < DEEPEST and id(target.node) not in seen and len(seen) < MOST:
+                pending.append((target, depth + 1))
+    return False
