@@ -20,6 +20,7 @@ from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.evidence.deployment.variables import fill
 from fastapi_audit.model import Location
 
+MOST_INSTRUCTIONS = 2000
 ROOT_USERS = frozenset({"root", "0"})
 INSTALLERS = {
     "apt-get": "install",
@@ -139,11 +140,13 @@ class Image:
 
 
 def image(document: Document) -> Image | None:
-    """Reads a Dockerfile; `None` when it has no `FROM`."""
+    """Reads a Dockerfile; `None` when it has no `FROM`, or more instructions than anybody writes."""
     stages: list[Stage] = []
     arguments: dict[str, str] = {}
     build: _Build | None = None
-    for instruction in instructions(document):
+    for number, instruction in enumerate(instructions(document)):
+        if number > MOST_INSTRUCTIONS:
+            return None
         if instruction.keyword == "FROM":
             if build:
                 stages.append(build.stage)

@@ -13,7 +13,7 @@ LARGEST = 1_000_000
 """Bytes of one file; a deployment file that people write is a hundredth of it."""
 LARGEST_LOCK = 20_000_000
 """Bytes of a lock file, which a tool writes."""
-LARGEST_TOGETHER = 100_000_000
+LARGEST_TOGETHER = 60_000_000
 MOST_ENTRIES = 300_000
 SKIPPED_FOLDERS = frozenset(
     {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".tox", ".nox"}
@@ -21,20 +21,10 @@ SKIPPED_FOLDERS = frozenset(
 )
 
 DEVELOPMENT = frozenset(
-    {"dev", "devel", "develop", "development", "local", "localdev", "override", "test", "tests", "testing", "e2e"}
-    | {"ci", "debug", "example", "examples", "sample", "samples", "demo", "demos", "devcontainer", "github", "gitlab"}
-    | {
-        "docs",
-        "benchmark",
-        "benchmarks",
-        "playground",
-        "tutorial",
-        "tutorials",
-        "fixtures",
-        "devenv",
-        "tilt",
-        "skaffold",
-    }
+    {"dev", "devel", "develop", "development", "devcontainer", "devenv", "local", "localdev", "override", "debug"}
+    | {"test", "tests", "testing", "e2e", "regtest", "integration", "ci", "github", "gitlab", "tilt", "skaffold"}
+    | {"benchmark", "benchmarks", "fixtures", "example", "examples", "sample", "samples", "demo", "demos", "docs"}
+    | {"playground", "tutorial", "tutorials"}
 )
 
 
@@ -52,6 +42,7 @@ class Files:
     """POSIX, relative to the root, sorted."""
     unresolved: list[Unresolved] = field(default_factory=list)
     _read: dict[str, Document | None] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
     _bytes: int = 0
 
     @classmethod
@@ -77,8 +68,10 @@ class Files:
                     folders.append(f"{path}/")
 
     def note(self, kind: str, message: str, location: Location | None = None) -> None:
-        """Says that something exists and is not known."""
-        self.unresolved.append(Unresolved(kind, message, location))
+        """Says, once, that something exists and is not known."""
+        if message not in self._said:
+            self._said.add(message)
+            self.unresolved.append(Unresolved(kind, message, location))
 
     def skipped(self, path: str, why: str) -> None:
         """Says why a file is not known."""

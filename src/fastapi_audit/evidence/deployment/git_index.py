@@ -8,6 +8,8 @@ LARGEST = 64_000_000
 HEADER, ENTRY, FLAGS_AT = 12, 62, 60
 LONG_NAME, EXTENDED = 0x0FFF, 0x4000
 NEWEST = 4
+LONGEST_NUMBER = 5
+"""Bytes."""
 
 
 def tracked(root: Path) -> frozenset[str] | None:
@@ -46,9 +48,12 @@ def _names(content: bytes, version: int, count: int) -> Iterator[bytes]:
 
 def _offset(content: bytes, position: int) -> tuple[int, int]:
     """A variable-width number as in pack files, and the position after it."""
-    byte = content[position]
+    byte, start = content[position], position
     value = byte & 0x7F
     while byte & 0x80:
+        if position - start > LONGEST_NUMBER:
+            message = "a number of the index has no end"
+            raise ValueError(message)
         position += 1
         byte = content[position]
         value = ((value + 1) << 7) | (byte & 0x7F)

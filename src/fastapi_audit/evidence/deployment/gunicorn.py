@@ -11,6 +11,8 @@ from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.model import Location
 
 DEEPEST = 20
+LONGEST = 100_000
+"""Characters that are looked at."""
 ENVIRONMENT = re.compile(
     r"(?:os\.)?(?:getenv|environ\.get|environ)\s*[\(\[]\s*[\"'](\w+)[\"']\s*(?:,\s*[\"']?([^\"')]*)[\"']?\s*)?[\)\]]"
 )
@@ -56,7 +58,7 @@ class GunicornConfig:
 
 def config(document: Document) -> GunicornConfig:
     """Reads one configuration file."""
-    root = SgRoot(document.text, "python").root()
+    root = SgRoot(document.text[:LONGEST], "python").root()
     values: dict[str, ConfigValue] = {}
     for value in _assignments(document, root, certain=True):
         values[value.name] = value

@@ -11,6 +11,7 @@ from fastapi_audit.evidence.deployment.shell import Assignment, Parsed, ShellCom
 from fastapi_audit.evidence.deployment.text import Text
 
 DEEPEST = 12
+MOST_STEPS = 500
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 SERVERS = {
     "uvicorn": Program.UVICORN,
@@ -104,6 +105,8 @@ class Way:
     """What `"$@"` stands for."""
     text: Text | None = field(default=None, repr=False)
     depth: int = 0
+    steps: Iterator[int] = field(default_factory=lambda: iter(range(MOST_STEPS)), repr=False)
+    """Shared by all branches, so that scripts that call each other many times come to an end."""
 
     def past(self, wrapper: str) -> "Way":
         return replace(self, wrappers=(*self.wrappers, wrapper), depth=self.depth + 1)
@@ -119,7 +122,7 @@ def launches(line: CommandLine, way: Way, further: tuple[Text, ...] = ()) -> Ite
 
 def follow(words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
     """The web servers that these words start when they are run directly."""
-    if not words or way.depth > DEEPEST:
+    if not words or way.depth > DEEPEST or next(way.steps, None) is None:
         return
     name = words[0].value.rpartition("/")[2]
     rest = words[1:]

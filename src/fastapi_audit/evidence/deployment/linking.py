@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from fastapi_audit.evidence.deployment.command_line import CommandLine, EnvVar
 from fastapi_audit.evidence.deployment.compose import Service
@@ -221,10 +222,13 @@ class _Linker:
 
     def script_finder(self, folder: str) -> Callable[[str], ShellScript | None]:
         """Finds a script by the path that the container knows it under."""
+        scripts = {script.path: script for script in self.parts.scripts}
+        paths = tuple(scripts)
 
+        @cache
         def find(path: str) -> ShellScript | None:
-            nearest = _nearest(path, tuple(s.path for s in self.parts.scripts), folder)
-            return next((s for s in self.parts.scripts if s.path == nearest), None)
+            nearest = _nearest(path, paths, folder)
+            return scripts[nearest] if nearest else None
 
         return find
 

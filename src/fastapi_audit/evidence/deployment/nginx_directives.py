@@ -11,6 +11,7 @@ from fastapi_audit.model import Location
 
 MOST_DIRECTIVES = 20_000
 DEEPEST = 20
+MOST_WORDS = 10_000
 TOKEN = re.compile(
     r"\s+|#[^\n]*|(?P<mark>[;{}])|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<word>(?:\$\{[^}\n]*\}|\\.|[^\s;{}\"'\\])(?:\$\{[^}\n]*\}|\\.|[^\s;{}\\])*)",
     re.DOTALL,
@@ -48,6 +49,9 @@ def directives(document: Document) -> tuple[Directive, ...]:
     for token in _tokens(document):
         if token.value not in {";", "{", "}"} or token.raw != token.value:
             words.append(token)
+            if len(words) > MOST_WORDS:
+                message = f"is not nginx configuration: more than {MOST_WORDS} words in one directive"
+                raise NotNginxError(message)
             continue
         count += 1
         if count > MOST_DIRECTIVES or len(stack) > DEEPEST:
@@ -125,10 +129,12 @@ class _Expansion:
         self.known, self.parse, self.note = known, parse, note
         self.complete, self.count = True, 0
         self.files: set[str] = set()
+        self.refused: set[str] = set()
+        self.matches: dict[tuple[str, str], list[str]] = {}
 
     def expanded(self, top: tuple[Directive, ...], chain: tuple[str, ...]) -> Iterator[Directive]:
         for directive in top:
-            self.count += 1
+            self.count += 1  # of all branches together: includes of includes multiply
             if self.count > MOST_DIRECTIVES:
                 self.complete = False
                 return
@@ -145,9 +151,12 @@ class _Expansion:
         if not paths and posixpath.basename(pattern) not in HARMLESS:
             self.complete = False
         for path in paths:
+            self.count += 1
             if path in chain:
                 self.complete = False
-                self.note(f"{path} includes itself, so the include is not followed", directive.location)
+                if path not in self.refused:
+                    self.refused.add(path)
+                    self.note(f"{path} includes itself, so the include is not followed", directive.location)
                 continue
             self.files.add(path)
             top = self.parse(path) if len(chain) < DEEPEST else None
@@ -158,7 +167,12 @@ class _Expansion:
 
     def matching(self, pattern: str, path: str) -> list[str]:
         """The files of the project that an include means: beside the file, or with the same tail."""
-        folder = posixpath.dirname(path)
+        place = (pattern, posixpath.dirname(path))
+        if place not in self.matches:
+            self.matches[place] = self.match(*place)
+        return self.matches[place]
+
+    def match(self, pattern: str, folder: str) -> list[str]:
         beside = posixpath.normpath(posixpath.join(folder, pattern)) if not pattern.startswith("/") else ""
         tail = "/".join(pattern.strip("/").split("/")[-2:])
         near = [p for p in self.known if beside and fnmatch.fnmatch(p, beside)]

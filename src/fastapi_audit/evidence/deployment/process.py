@@ -82,7 +82,7 @@ def _keys(document: Document) -> Iterator[tuple[str, Text]]:
         found = UNIT_LINE.match(line.value)
         kept = list(range(line.start + found.start(2), line.end)) if found else []
         while line.value.rstrip().endswith("\\") and number < len(document.starts):
-            kept = kept[:-1]
+            del kept[-1:]
             number += 1
             line = document.line(number)
             kept.extend(range(line.start, line.end))

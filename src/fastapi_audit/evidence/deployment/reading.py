@@ -38,6 +38,7 @@ from fastapi_audit.evidence.deployment.requirements import requirements
 from fastapi_audit.evidence.deployment.shell import ShellScript
 from fastapi_audit.evidence.deployment.text import Document
 from fastapi_audit.evidence.deployment.yaml import Node, NotYamlError, documents
+from fastapi_audit.model import Location
 
 MOST_FILES = 3000
 
@@ -64,6 +65,7 @@ class _Reader:
     redis: list[RedisConf] = field(default_factory=list)
     postgres: list[PostgresConf] = field(default_factory=list)
     nginx: dict[str, tuple[Directive, ...] | None] = field(default_factory=dict)
+    charts: set[str] = field(default_factory=set)
     count: int = 0
 
     def file(self, path: str) -> None:
@@ -84,7 +86,11 @@ class _Reader:
         self.configs.extend(gunicorn.config(d) for d in self.document(path))
 
     def script(self, path: str) -> None:
-        self.scripts.extend(shell.script(d, production=not is_development(path)) for d in self.document(path))
+        for document in self.document(path):
+            if len(document.text) > shell.LONGEST:
+                self.files.skipped(path, f"has more than {shell.LONGEST} characters, so it is not read")
+            else:
+                self.scripts.append(shell.script(document, production=not is_development(path)))
 
     def dotenv(self, path: str) -> None:
         self.dotenvs.extend(dotenv(d, self.tracked) for d in self.document(path))
@@ -115,14 +121,23 @@ class _Reader:
             if image:
                 self.images.append(image)
             else:
-                self.files.skipped(path, "is named like a Dockerfile but has no usable FROM")
+                self.files.skipped(path, "is no Dockerfile in spite of its name: it has no FROM, or no end")
 
     def nodes(self, path: str, language: str = "yaml") -> Iterator[tuple[Document, tuple[Node, ...]]]:
         for document in self.document(path):
             try:
                 yield document, documents(document, language)
             except NotYamlError as error:
-                self.files.skipped(path, str(error))
+                self.left_alone(path, str(error))
+
+    def left_alone(self, path: str, why: str) -> None:
+        """One note for each file, but only one for all templates of a Helm chart."""
+        chart, found, _ = path.rpartition("/templates/")
+        if not found or f"{chart}/Chart.yaml" not in self.files.paths:
+            self.files.skipped(path, why)
+        elif chart not in self.charts:
+            self.charts.add(chart)
+            self.files.note("file", f"{chart} is a Helm chart; its templates are left alone", Location(path, 1))
 
     def compose(self, path: str) -> None:
         for document, top in self.nodes(path):

@@ -3,10 +3,11 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field
+from itertools import islice
 
 from fastapi_audit.evidence.deployment.files import LARGEST_LOCK, Files, is_development
 from fastapi_audit.evidence.deployment.text import Document, Text
@@ -21,6 +22,9 @@ CARET = re.compile(r"[\^~]\s*v?(\d[\w.]*)$")
 NAME = re.compile(r"^requirements([-_.].*)?\.(txt|in)$|^.*[-_.]requirements\.(txt|in)$|^constraints.*\.txt$")
 IN_DEVELOPMENT = re.compile(r"^(?:category = \"dev\"|groups = \[\"(?:dev|test|tests|docs|lint)\"\])", re.MULTILINE)
 """How poetry and pdm mark a package that only a development group asks for."""
+
+MOST_LISTED = 3000
+"""Requirements that one file may list; a lock file, which a tool writes, may hold more."""
 
 LOCKS = {"uv.lock": "toml", "poetry.lock": "toml", "pdm.lock": "toml", "pylock.toml": "toml", "Pipfile.lock": "json"}
 
@@ -101,13 +105,17 @@ def normal(name: str) -> str:
 
 def requirements(files: Files) -> Requirements:
     """Reads every requirement, manifest and lock file."""
-    found = tuple(_all(files))
-    python = tuple(_pythons(files))
-    read = {r.text.path for r in found} | {p.text.path for p in python}
-    return Requirements(found, python, _versions(found), len(read))
+    manifests = {path: read for path in files.paths if path.endswith("pyproject.toml") and (read := _toml(files, path))}
+    found = tuple(_all(files, manifests))
+    python = tuple(_pythons(files, manifests))
+    read_from = {r.text.path for r in found} | {p.text.path for p in python}
+    return Requirements(found, python, _versions(found), len(read_from))
 
 
-def _all(files: Files) -> Iterator[Requirement]:
+Manifests = Mapping[str, tuple[Document, dict[str, object]]]
+
+
+def _all(files: Files, manifests: Manifests) -> Iterator[Requirement]:
     for path in files.paths:
         name = path.rpartition("/")[2]
         in_folder = path.rpartition("/")[0].rpartition("/")[2] == "requirements" and name.endswith((".txt", ".in"))
@@ -116,8 +124,8 @@ def _all(files: Files) -> Iterator[Requirement]:
         elif NAME.match(name) or in_folder:
             document = files.document(path)
             yield from _listed(document) if document else ()
-        elif name == "pyproject.toml":
-            yield from _pyproject(files, path)
+        elif path in manifests:
+            yield from _pyproject(*manifests[path])
         elif name == "setup.cfg":
             yield from _setup_cfg(files, path)
 
@@ -150,7 +158,7 @@ def requirement(text: Text, *, production: bool) -> Requirement | None:
 
 def _listed(document: Document) -> Iterator[Requirement]:
     production = not is_development(document.path)
-    for number in range(1, len(document.starts) + 1):
+    for number in range(1, min(len(document.starts), MOST_LISTED) + 1):
         line = document.line(number)
         stripped = line.value.split(" #")[0].rstrip()
         if stripped and not stripped.startswith((" ", "\t")):
@@ -159,8 +167,8 @@ def _listed(document: Document) -> Iterator[Requirement]:
                 yield found
 
 
-def _toml(files: Files, path: str, limit: int) -> tuple[Document, dict[str, object]] | None:
-    document = files.document(path, limit)
+def _toml(files: Files, path: str) -> tuple[Document, dict[str, object]] | None:
+    document = files.document(path)
     if document is None:
         return None
     try:
@@ -206,11 +214,13 @@ def _pipfile_lock(files: Files, document: Document, *, production: bool) -> Iter
     sections = content if isinstance(content, dict) else {}
     for section, counts in (("default", production), ("develop", False)):
         packages = sections.get(section)
+        position = 0
         for name, entry in packages.items() if isinstance(packages, dict) else ():
             specifier = entry.get("version") if isinstance(entry, dict) else None
             exact = EXACT.fullmatch(specifier) if isinstance(specifier, str) else None
             if exact:
-                start = max(document.text.find(f'"{name}"'), 0)
+                start = max(document.text.find(f'"{name}"', position), 0)
+                position = start
                 text = document.span(start, start + len(name) + 2)
                 yield Requirement(normal(name), text, str(specifier), exact[1], locked=True, production=counts)
 
@@ -218,12 +228,8 @@ def _pipfile_lock(files: Files, document: Document, *, production: bool) -> Iter
 DEVELOPMENT_EXTRAS = frozenset({"dev", "develop", "development", "test", "tests", "testing", "docs", "doc", "lint"})
 
 
-def _pyproject(files: Files, path: str) -> Iterator[Requirement]:
-    read = _toml(files, path, limit=LARGEST_LOCK)
-    if read is None:
-        return
-    document, content = read
-    production = not is_development(path)
+def _pyproject(document: Document, content: dict[str, object]) -> Iterator[Requirement]:
+    production = not is_development(document.path)
     project = _table(content, "project")
     yield from _strings(document, project.get("dependencies"), production=production)
     for name, listed in _table(project, "optional-dependencies").items():
@@ -244,7 +250,7 @@ def _table(content: object, *keys: str) -> dict[str, object]:
 
 
 def _strings(document: Document, listed: object, *, production: bool) -> Iterator[Requirement]:
-    for line in listed if isinstance(listed, list) else ():
+    for line in listed[:MOST_LISTED] if isinstance(listed, list) else ():
         if isinstance(line, str):
             found = requirement(_place(document, line), production=production)
             if found:
@@ -261,7 +267,7 @@ def _place(document: Document, line: str) -> Text:
 
 
 def _poetry(document: Document, table: dict[str, object], *, production: bool) -> Iterator[Requirement]:
-    for name, value in table.items():
+    for name, value in islice(table.items(), MOST_LISTED):
         if name == "python":
             continue
         given = value.get("version") if isinstance(value, dict) else value
@@ -290,7 +296,7 @@ def _setup_cfg(files: Files, path: str) -> Iterator[Requirement]:
     except ConfigParserError as error:
         files.skipped(path, f"is not a valid setup.cfg: {type(error).__name__}")
         return
-    for line in parser.get("options", "install_requires", fallback="").splitlines():
+    for line in parser.get("options", "install_requires", fallback="").splitlines()[:MOST_LISTED]:
         if line.strip():
             start = max(document.text.find(line.strip()), 0)
             found = requirement(document.span(start, start + len(line.strip())), production=not is_development(path))
@@ -298,15 +304,15 @@ def _setup_cfg(files: Files, path: str) -> Iterator[Requirement]:
                 yield found
 
 
-def _pythons(files: Files) -> Iterator[PythonRequirement]:
+def _pythons(files: Files, manifests: Manifests) -> Iterator[PythonRequirement]:
     for path in files.paths:
         name = path.rpartition("/")[2]
         if name in {".python-version", "runtime.txt"} and (document := files.document(path)):
             line = document.line(1)
             if re.match(r"(?:python-|cpython-)?\d", line.value):
                 yield PythonRequirement(line, line.value.strip().removeprefix("c").removeprefix("python-"))
-        elif name == "pyproject.toml" and (read := _toml(files, path, limit=LARGEST_LOCK)):
-            yield from _requires_python(*read)
+        elif path in manifests:
+            yield from _requires_python(*manifests[path])
 
 
 def _requires_python(document: Document, content: dict[str, object]) -> Iterator[PythonRequirement]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ast_grep_py import SgNode, SgRoot
 
@@ -10,7 +11,10 @@ from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.model import Location
 
 DEEPEST = 60
-MOST_COMMANDS = 5000
+LONGEST = 100_000
+"""Characters of one piece of shell; the parser needs some 500 times as much memory for nonsense."""
+MOST_COMMANDS = 2000
+MOST_WORDS = 5000
 BRANCHES = frozenset({"if_statement", "elif_clause", "else_clause", "case_statement", "case_item"})
 LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement", "do_group"})
 GROUPS = frozenset({"compound_statement", "subshell", "program", "list", "redirected_statement", "negated_command"})
@@ -113,6 +117,8 @@ class Parsed:
 
 def parse(text: Text) -> Parsed:
     """Reads shell source: a script, or the string of a shell-form command."""
+    if len(text.value) > LONGEST:
+        return Parsed((), (), broken=True)
     try:
         root = SgRoot(text.value, "bash").root()
     except UnicodeEncodeError:
@@ -292,7 +298,7 @@ def unquote(raw: str) -> tuple[str, tuple[int, ...]]:
 
 def split(text: Text) -> tuple[Text, ...]:
     """Splits a command line into words as `shlex` does: quotes and backslashes count, operators do not."""
-    parts = (text.part(*span) for span in _word_spans(text.value))
+    parts = (text.part(*span) for span in islice(_word_spans(text.value), MOST_WORDS))
     return tuple(part.quoted(*unquote(part.value)) for part in parts)
 
 

@@ -12,12 +12,16 @@ from fastapi_audit.model import Edit, Location
 DEEPEST = 80
 MOST_LINES = 32_000
 """The grammar numbers lines with 16 bits and calls what comes after them broken."""
+LONGEST_SCALAR = 50_000
+"""Characters; what is longer is a file inside a file and is kept as written."""
 MOST_NODES = 200_000
 """Of one file, what merge keys copy included: a file that means more is no deployment file."""
 
 TEMPLATE = re.compile(r"^[ \t]*(?:-[ \t]+)?(?:[\w.\"'/-]{1,200}[ \t]*:[ \t]+)?(?:\{\{|\{%)", re.MULTILINE)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 WIDTHS = {"x": 2, "u": 4, "U": 8}
+INDENTATION = re.compile(r"([ \t]*)(?:[-?:][ \t]+)*")
+MARKER = re.compile(r"[-?:][ \t]+")
 PAIRS = frozenset({"block_mapping_pair", "flow_pair", "pair"})
 SCALARS = frozenset(
     {"plain_scalar", "double_quote_scalar", "single_quote_scalar", "block_scalar"}
@@ -147,9 +151,7 @@ Node = Scalar | Sequence | Mapping
 
 def documents(document: Document, language: str = "yaml") -> tuple[Node, ...]:
     """The documents of a YAML or JSON file; raises `NotYamlError` when it is none, or is a template."""
-    if len(document.starts) > MOST_LINES:
-        message = f"has more than {MOST_LINES} lines"
-        raise NotYamlError(message)
+    _refuse_what_the_parser_cannot_bear(document)
     try:
         root = SgRoot(document.text, language).root()
     except UnicodeEncodeError as error:
@@ -160,6 +162,25 @@ def documents(document: Document, language: str = "yaml") -> tuple[Node, ...]:
         raise NotYamlError(message)
     builder = _Builder(document)
     return tuple(builder.top(root, language))
+
+
+def _refuse_what_the_parser_cannot_bear(document: Document) -> None:
+    """Too many lines it takes for broken; some 250 levels of indentation abort the whole process."""
+    if len(document.starts) > MOST_LINES:
+        message = f"has more than {MOST_LINES} lines"
+        raise NotYamlError(message)
+    levels: list[int] = []
+    for start in document.starts:
+        found = INDENTATION.match(document.text, start)
+        # Every `- ` in front of a value is a level of its own.
+        markers = [place.end() for place in MARKER.finditer(found[0])] if found else []
+        for column in (len(found[1]) if found else 0, *markers):
+            while levels and levels[-1] >= column:
+                levels.pop()
+            levels.append(column)
+            if len(levels) > DEEPEST:
+                message = f"is nested more than {DEEPEST} levels deep"
+                raise NotYamlError(message)
 
 
 @dataclass(slots=True)
@@ -280,6 +301,8 @@ class _Builder:
 
     def scalar(self, node: SgNode) -> Scalar:
         written, kind = self.stretch(node), node.kind()
+        if written.end - written.start > LONGEST_SCALAR:
+            return Scalar(written, quoted=True)
         if kind in {"double_quote_scalar", "string"}:
             return Scalar(written.quoted(*_double_quoted(written.raw)), quoted=True)
         if kind == "single_quote_scalar":

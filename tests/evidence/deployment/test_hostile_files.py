@@ -1,0 +1,144 @@
+"""Whatever stands in a repository: one line each, no crash, bounded time and memory."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.evidence import deployment
+from fastapi_audit.evidence.deployment import Deployment
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def read(root: Path, path: str, content: str | bytes) -> Deployment:
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return deployment.read(root)
+
+
+def short(value: object) -> str:
+    """Enough of a huge value to name its test."""
+    text = str(value)
+    return f"{len(text)} x {text[:20]!r}" if len(text) > 60 else text
+
+
+LISTS = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+MERGES = "".join(f"a{n}: &a{n}\n  <<: [{','.join([f'*a{n - 1}'] * 100)}]\n" for n in range(1, 200))
+KEYS = ",".join(f"k{n}: v" for n in range(1000))
+BLOCKS = "".join(f"{'  ' * n}a{n}:\n" for n in range(700))
+STAIRS = "".join(f"{' ' * n}- a\n" for n in range(400))
+FUNCTIONS = "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; f{n + 1}; }}\n" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "why"),
+    [
+        ("Dockerfile", b"\x7fELF\0\0\xff\xfe", "is binary"),
+        ("Dockerfile", "FROM caf\xe9".encode("latin-1"), "is not UTF-8"),
+        ("Dockerfile", "RUN nothing\n", "it has no FROM"),
+        ("Dockerfile", "FROM a\n" + "ENV A=1\n" * 100_000, "or no end"),
+        ("compose.yaml", b"services:\n" + b"  a: {image: x}\n" * 3_300_000, "is larger than 1 MB"),
+        ("compose.yaml", "services:\n  - a\n b: c\n", "is not valid YAML"),
+        ("compose.yaml", "a: &a [*a]\n", "where no such anchor is complete"),
+        ("compose.yaml", f"a0: &a0 {{{KEYS}}}\n{MERGES}", "once its anchors are followed"),
+        ("compose.yaml", "services: " + "[" * 400_000, "is not valid YAML"),
+        ("compose.yaml", "a: " + "[" * 200 + "]" * 200, "levels deep"),
+        ("compose.yaml", BLOCKS, "levels deep"),
+        ("compose.yaml", STAIRS, "levels deep"),
+        ("compose.yaml", "- " * 900 + "a", "levels deep"),
+        ("compose.yaml", "? " * 900 + "a", "levels deep"),
+        ("compose.yaml", "a: b\n" * 40_000, "lines"),
+        ("api.yaml", "apiVersion: v1\nkind: Pod\nspec: {{ .Values.spec }}\n", "is a template"),
+        ("nginx.conf", "a b; server {\n" * 50_000, "levels"),
+        ("nginx.conf", 'a "b" {;' + '"' * 900_000, "words in one directive"),
+        ("nginx.conf", "server { listen 80;", "is not closed"),
+        ("pyproject.toml", "a=[" + "[" * 200_000, "is not valid TOML"),
+        ("Pipfile.lock", '{"default":' * 300_000, "is not valid JSON"),
+        ("start.sh", "(" * 200_000, "has more than 100000 characters"),
+        ("dashboard.json", '{"panels":[' * 50_000 + '"targets"', "is not valid YAML or JSON"),
+    ],
+    ids=short,
+)
+def test_what_cannot_be_read_is_named_in_one_line(tmp_path: Path, path: str, content: str | bytes, why: str) -> None:
+    (note,) = read(tmp_path, path, content).unresolved
+    assert note.message.startswith(path)
+    assert why in note.message
+    assert "\n" not in note.message
+    assert note.location is not None
+    assert note.location.path == path
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (
+            "compose.yaml",
+            f"a0: &a0 [x]\n{LISTS}services:\n  a: {{image: b, command: *a29, ports: *a29}}\n",
+        ),
+        ("compose.yaml", "services:\n  a:\n    image: " + "${A:-" * 100_000 + "\n"),
+        ("compose.yaml", "services:\n  a:\n    command: " + "a " * 400_000 + "\n"),
+        ("compose.yaml", "services:\n  a:\n    image: a" + " " * 900_000 + "b\n     c\n"),
+        ("compose.yaml", "# fastapi-audit: ignore[" + "a," * 400_000 + "\n"),
+        ("Dockerfile", "FROM a\nRUN " + "a && " * 150_000 + "b\n"),
+        ("Dockerfile", "FROM a\nHEALTHCHECK " + '--a="' + '"' * 900_000 + "\n"),
+        ("Dockerfile", "FROM a\nRUN " + "<<EOF " * 100_000 + "\n"),
+        ("Dockerfile", "FROM a\nCMD [" + "[" * 400_000 + "\n"),
+        ("start.sh", FUNCTIONS + "f0\n"),
+        ("start.sh", "if a; then\n" * 9_000),
+        ("gunicorn.conf.py", "a = " + "1+" * 200_000 + "1\n"),
+        ("requirements.txt", "a" + " " * 900_000 + "\n"),
+        (".env", "A= " + " #" * 400_000 + "\n"),
+        ("api.service", "[Service]\nExecStart=a" + " \\\n" * 100_000),
+    ],
+    ids=short,
+)
+def test_what_can_be_read_takes_bounded_time(tmp_path: Path, path: str, content: str) -> None:
+    assert read(tmp_path, path, content).unresolved == ()
+
+
+def test_scripts_that_start_each_other_come_to_an_end(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"s{number}.sh").write_text(f"./s{number + 1}.sh\n" * 20 + "./s0.sh\n")
+    found = read(tmp_path, "Dockerfile", 'FROM python:3.13\nCMD ["./s0.sh"]')
+    assert (len(found.scripts), found.commands) == (20, ())
+
+
+def test_includes_that_include_each_other_come_to_an_end(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    for number in range(20):
+        text = "include conf.d/*.conf;\nserver { listen 80; }\n" * 20
+        (tmp_path / "conf.d" / f"{number}.conf").write_text(text)
+    notes = deployment.read(tmp_path).unresolved
+    assert len(notes) == 20
+    assert all(note.message.endswith("includes itself, so the include is not followed") for note in notes)
+
+
+def test_nothing_outside_of_the_tree_is_read(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    read(outside, "Dockerfile", "FROM python:3.13")
+    root.mkdir()
+    (root / "Dockerfile").symlink_to(outside / "Dockerfile")
+    (root / "folder").symlink_to(outside)
+    (root / "compose.yaml").symlink_to("compose.yaml")
+    os.mkfifo(root / "start.sh")
+    found = deployment.read(root)
+    assert (found.images, found.services, found.scripts) == ((), (), ())
+    assert [note.message.partition(" ")[0] for note in found.unresolved] == ["Dockerfile", "compose.yaml", "start.sh"]
+
+
+def test_a_broken_index_of_git_is_no_index(tmp_path: Path) -> None:
+    for version in (2, 4):
+        index = b"DIRC" + version.to_bytes(4, "big") + b"\xff" * 100_000
+        read(tmp_path, ".git/index", index)
+        (dotenv,) = read(tmp_path, ".env", "A=1").dotenvs
+        assert dotenv.tracked is None
+
+
+def test_a_helm_chart_is_one_note(tmp_path: Path) -> None:
+    read(tmp_path, "chart/Chart.yaml", "apiVersion: v2\nname: api\n")
+    template = "apiVersion: v1\nkind: Pod\nspec: {{ .Values.spec }}\n"
+    read(tmp_path, "chart/templates/a.yaml", template)
+    (note,) = read(tmp_path, "chart/templates/b.yaml", template).unresolved
+    assert note.message == "chart is a Helm chart; its templates are left alone"
