@@ -14,6 +14,7 @@ from fastapi_audit.evidence.source.libraries import (
     ROUTERS,
     SECURITY_PREFIX,
 )
+from fastapi_audit.evidence.source.probing import probe_of
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -277,6 +278,11 @@ class Route(Registered):
     @property
     def is_websocket(self) -> bool:
         return self.kind == "websocket"
+
+    @property
+    def probe(self) -> str | None:
+        """`liveness`, `readiness` or `health`, when its path says that an orchestrator asks for it."""
+        return probe_of(self.full_path) if "GET" in self.methods else None
 
     @property
     def is_mutating(self) -> bool:

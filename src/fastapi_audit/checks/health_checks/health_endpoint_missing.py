@@ -1,0 +1,106 @@
+"""Nothing tells an orchestrator whether the service is well
+
+A load balancer, Kubernetes or Compose learns that a process hangs or has lost its database only by asking. Without an
+endpoint for that, it asks for some other path or merely whether the port is open: a deploy that cannot serve takes
+traffic, and a hanging process keeps it.
+
+## Use instead
+Two routes: `/livez`, which only answers, and `/readyz`, which asks what the service needs, with a short timeout, and
+answers 503 when it is missing.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fastapi_audit.evidence import App
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    references=[
+        "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
+        "https://fastapi.tiangolo.com/deployment/concepts/",
+    ],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()  # finding
+
+            @app.get("/orders/{order_id}/status")
+            def order_status(order_id: int) -> str:
+                return "sent"
+
+            @app.post("/health")
+            def report_health(weight: int) -> int:
+                return weight
+            """
+        ),
+        Good(
+            """
+            from fastapi import APIRouter, FastAPI
+
+            router = APIRouter(prefix="/internal")
+
+            @router.get("/readyz")
+            async def ready() -> str:
+                return "ok"
+
+            app = FastAPI()
+            app.include_router(router)
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            probes = FastAPI()
+
+            @probes.api_route("/ping", methods=["GET", "HEAD"])
+            async def ping() -> str:
+                return "ok"
+
+            app = FastAPI()
+            app.mount("/internal", probes)
+
+            empty = FastAPI()
+            """
+        ),
+    ],
+)
+
+NAMES = re.compile(
+    r"[-_]*(\w*health\w*|health[-_]?checks?|livez?|liveness|liveliness|alive|readyz?|readiness|ping|status|up|heartbeat"
+    r"|is[-_]?(alive|ready|up))",
+    re.IGNORECASE,
+)
+
+
+@rule.check
+def apps(app: App) -> Iterator[Finding]:
+    if app.is_mounted or not app.is_fastapi:
+        return
+    asked = [r for r in app.all_routes if r.kind != "mount"]
+    if not asked or any("GET" in r.methods and _tells(r.full_path) for r in asked):
+        return
+    found = app.finding(
+        "No route says whether the service is alive and ready. Add `/livez`, which only answers, and `/readyz`, which "
+        "asks what the service needs and answers 503 when it is missing."
+    )
+    is_whole = not any(a.unresolved for a in (app, *app.mounts)) and not app.handed_to
+    yield found if is_whole else replace(found, confidence=Confidence.LOW)
+
+
+def _tells(path: str) -> bool:
+    last = path.rstrip("/").rpartition("/")[2]
+    return "{" not in path and NAMES.fullmatch(last) is not None
+
+
+@rule.proof
+def no_usual_path_answers(bad: Served) -> None:
+    usual = ("/health", "/healthz", "/livez", "/readyz", "/ping", "/status")
+    assert {bad.get(path).status_code for path in usual} <= {404, 405}

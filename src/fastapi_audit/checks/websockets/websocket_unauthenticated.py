@@ -1,0 +1,188 @@
+"""WebSocket lets anyone in
+
+Nothing asks a client who it is: no dependency, no token, no cookie. HTTP middleware does not see a WebSocket, so what
+guards the other routes does not guard this one. Whoever knows the path reads and sends what signed-in users may.
+
+## Use instead
+A dependency that checks a cookie, a header or a short-lived ticket in the query before `accept()` and raises
+`WebSocketException(code=1008)`.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Expression, Function, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    cwe="CWE-306",
+    references=[
+        "https://fastapi.tiangolo.com/advanced/websockets/#using-depends-and-others",
+        "https://cheatsheetseries.owasp.org/cheatsheets/WebSocket_Security_Cheat_Sheet.html",
+    ],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def authenticate(request: Request, call_next):
+                if request.headers.get("authorization") != "Bearer secret":
+                    return JSONResponse({"detail": "sign in first"}, status_code=401)
+                return await call_next(request)
+
+            @app.get("/agents")
+            def agents() -> list[str]:
+                return ["ann"]
+
+            @app.websocket("/agents/{agent_id}")  # finding
+            async def agent(websocket: WebSocket, agent_id: str) -> None:
+                await websocket.accept()
+                try:
+                    await websocket.send_text(await websocket.receive_text())
+                except WebSocketDisconnect:
+                    print("gone")
+            """
+        ),
+        Good(
+            """
+            from typing import Annotated
+
+            from fastapi import Cookie, Depends, FastAPI, WebSocket, WebSocketException
+
+            app = FastAPI()
+
+            def signed_in(session: Annotated[str | None, Cookie()] = None) -> str:
+                if session is None:
+                    raise WebSocketException(code=1008)
+                return session
+
+            async def authenticate(websocket: WebSocket) -> bool:
+                return websocket.query_params.get("ticket") == "secret"
+
+            @app.websocket("/guarded")
+            async def guarded(websocket: WebSocket, user: Annotated[str, Depends(signed_in)]) -> None:
+                await websocket.accept()
+
+            @app.websocket("/checked")
+            async def checked(websocket: WebSocket) -> None:
+                if not await authenticate(websocket):
+                    await websocket.close(1008)
+                    return
+                await websocket.accept()
+
+            @app.websocket("/by-token")
+            async def by_token(websocket: WebSocket, token: str) -> None:
+                if token != "secret":
+                    await websocket.close(1008)
+                    return
+                await websocket.accept()
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, WebSocket
+
+            class Authentication:
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    if scope["type"] in ("http", "websocket") and not dict(scope["headers"]).get(b"authorization"):
+                        return
+                    await self.app(scope, receive, send)
+
+            app = FastAPI()
+            app.add_middleware(Authentication)
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket) -> None:
+                await websocket.accept()
+            """
+        ),
+    ],
+)
+
+GUARDS = re.compile(
+    r"auth(?!or\b|ors\b)|(?<!max_)(?<!num_)token(?!iz|s\b|s_)|ticket|jwt|api_?key|cookie|credential|permission|signature"
+    r"|current_user|session_user|user_session|sign(ed)?_in|logged_in|login|principal|identity|x_forwarded_user|\.user\b"
+    r"|secret|password|\bsession\b(?=.*cookie)",
+    re.IGNORECASE,
+)
+DEEPEST = 3
+LONGEST_NAME = 40
+
+
+@rule.check
+def sockets(route: Route) -> Iterator[Finding]:
+    function = route.function
+    if not route.is_websocket or function is None or route.auth or _is_public(route):
+        return
+    providers = [d.function for d in route.dependencies]
+    if any(d.function is None or GUARDS.search(d.name) for d in route.dependencies):
+        return
+    if any(_asks(f, 0) for f in (function, *providers) if f is not None) or _stack_asks(route):
+        return
+    guarded = any(r.auth for r in route.app.root.all_routes) or _http_asks(route)
+    yield route.finding(
+        f"`{route.full_path}` accepts whoever connects: nothing checks a token, a cookie or a header. "
+        "Check one in a dependency before `accept()`, and close with 1008.",
+        severity=None if guarded else Severity.MEDIUM,
+    )
+
+
+def _is_public(route: Route) -> bool:
+    return "public" in route.full_path or "public" in route.endpoint
+
+
+def _asks(function: Function, depth: int) -> bool:
+    """Whether a function, or project code that it calls, speaks of credentials."""
+    if any(GUARDS.search(p.name) for p in function.parameters):
+        return True
+    if any(GUARDS.search(name) for e in function.expressions for name in _names(e)):
+        return True
+    if depth >= DEEPEST:
+        return False
+    targets = [c.target for c in function.calls]
+    return any(t is not None and t.node is not function.node and _asks(t, depth + 1) for t in targets)
+
+
+def _names(expression: Expression) -> Iterator[str]:
+    """A variable or attribute as written, or the key of a header or cookie."""
+    if expression.written is not None:
+        yield expression.written
+    elif expression.kind == "constant" and len(expression.text) < LONGEST_NAME:
+        yield expression.text
+
+
+def _stack_asks(route: Route) -> bool:
+    """Whether a middleware that sees WebSockets asks for credentials."""
+    for app in (route.app, route.app.root):
+        for middleware in app.middleware:
+            if middleware.is_a("starlette.middleware.authentication.AuthenticationMiddleware"):
+                return True
+            if middleware.is_function or middleware.is_a("starlette.middleware.base.BaseHTTPMiddleware"):
+                continue
+            if GUARDS.search(middleware.name) or any(_asks(f, 0) for f in middleware.functions):
+                return True
+    return False
+
+
+def _http_asks(route: Route) -> bool:
+    """Whether a middleware for HTTP asks for credentials, which this route goes round."""
+    return any(_asks(f, DEEPEST) for m in route.app.root.middleware for f in m.functions)
+
+
+@rule.proof
+def anyone_is_served(bad: Served) -> None:
+    assert bad.get("/agents").status_code == 401
+    socket = bad.websocket("/agents/ann")
+    socket.send("secret orders")
+    assert socket.receive() == "secret orders"
