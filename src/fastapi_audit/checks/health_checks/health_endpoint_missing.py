@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import App
+from fastapi_audit.evidence import App, Project
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -81,23 +81,22 @@ NAMES = re.compile(
 
 
 @rule.check
-def apps(app: App) -> Iterator[Finding]:
-    if app.is_mounted or not app.is_fastapi:
-        return
-    asked = [r for r in app.all_routes if r.kind != "mount"]
-    if not asked or any("GET" in r.methods and _tells(r.full_path) for r in asked):
+def apps(app: App, project: Project) -> Iterator[Finding]:
+    if app.is_mounted or not app.is_fastapi or not app.routes or _tells(app):
         return
     found = app.finding(
         "No route says whether the service is alive and ready. Add `/livez`, which only answers, and `/readyz`, which "
         "asks what the service needs and answers 503 when it is missing."
     )
+    # A second application of a project is often no service: it takes a login on loopback, or shows metrics.
     is_whole = not any(a.unresolved for a in (app, *app.mounts)) and not app.handed_to
-    yield found if is_whole else replace(found, confidence=Confidence.LOW)
+    is_main = not any(_tells(other) for other in project.source.apps if other is not app)
+    yield found if is_whole and is_main else replace(found, confidence=Confidence.LOW)
 
 
-def _tells(path: str) -> bool:
-    last = path.rstrip("/").rpartition("/")[2]
-    return "{" not in path and NAMES.fullmatch(last) is not None
+def _tells(app: App) -> bool:
+    asked = [r.full_path for r in app.all_routes if "GET" in r.methods and "{" not in r.full_path]
+    return any(NAMES.fullmatch(path.rstrip("/").rpartition("/")[2]) for path in asked)
 
 
 @rule.proof

@@ -109,6 +109,7 @@ rule = Rule(
             from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
             app = FastAPI()
+            GONE = (ValueError, WebSocketDisconnect)
 
             async def converse(websocket: WebSocket) -> None:
                 while True:
@@ -119,7 +120,7 @@ rule = Rule(
                 await websocket.accept()
                 try:
                     await converse(websocket)
-                except (ValueError, WebSocketDisconnect):
+                except GONE:
                     print("gone")
 
             @app.websocket("/suppressed")

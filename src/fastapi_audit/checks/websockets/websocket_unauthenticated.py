@@ -10,6 +10,7 @@ A dependency that checks a cookie, a header or a short-lived ticket in the query
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Expression, Function, Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
@@ -131,11 +132,18 @@ def sockets(route: Route) -> Iterator[Finding]:
     if any(_asks(f, 0) for f in (function, *providers) if f is not None) or _stack_asks(route):
         return
     guarded = any(r.auth for r in route.app.root.all_routes) or _http_asks(route)
-    yield route.finding(
+    found = route.finding(
         f"`{route.full_path}` accepts whoever connects: nothing checks a token, a cookie or a header. "
         "Check one in a dependency before `accept()`, and close with 1008.",
         severity=None if guarded else Severity.MEDIUM,
     )
+    yield replace(found, confidence=Confidence.LOW) if _is_open_on_purpose(route) else found
+
+
+def _is_open_on_purpose(route: Route) -> bool:
+    """Whether its router serves everyone, while others of the application do not."""
+    siblings = [r for r in route.app.routes if r.router is route.router and not r.is_websocket]
+    return bool(siblings) and not any(r.auth for r in siblings) and any(r.auth for r in route.app.root.all_routes)
 
 
 def _is_public(route: Route) -> bool:

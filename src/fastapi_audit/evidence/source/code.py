@@ -638,7 +638,7 @@ class Handler(Placed):
             return ("BaseException",)
         written = kind.elements if isinstance(kind, syntax.Collection) else (kind,)
         expressions = [Expression.of(w, self.body) for w in written]
-        return tuple(e.name or e.text for e in expressions)
+        return tuple(name for e in expressions for name in _caught(e))
 
     @property
     def is_broad(self) -> bool:
@@ -680,6 +680,11 @@ class Handler(Placed):
             s.kind in {"raise", "return"} or (isinstance(s.node, syntax.Jump) and s.node.kind == "break")
             for s in self.walk()
         )
+
+
+def _caught(kind: Expression) -> list[str]:
+    """What follows `except`: a class, or a variable that holds a tuple of them."""
+    return [name or kind.text for name in kind.member_names or [kind.name]]
 
 
 class Body:
