@@ -92,9 +92,10 @@ def bodies_by_hand(route: Route) -> Iterator[Finding]:
         return
     for call in function.calls_to("fastapi.Request.json"):
         if call.awaited and not call.tries:
+            undocumented = "" if route.argument("openapi_extra") else ", and the body is not documented"
             yield call.finding(
-                f"malformed JSON makes `{route.operation}` answer 500 instead of 422, and the body is not documented. Take a "
-                "Pydantic model as a parameter",
+                f"malformed JSON makes `{route.operation}` answer 500 instead of 422{undocumented}. Take a Pydantic model as a "
+                "parameter",
                 operation=route.operation,
             )
             return
