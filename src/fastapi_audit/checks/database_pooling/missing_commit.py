@@ -61,6 +61,7 @@ rule = Rule(
             from sqlalchemy import create_engine
             from sqlalchemy.orm import Session, sessionmaker
 
+            from elsewhere import audit, foreign_session
             from tables import Lead
 
             new_session = sessionmaker(create_engine("sqlite://"))
@@ -101,6 +102,19 @@ rule = Rule(
                 with db.begin():
                     db.add(Lead())
 
+            def get_foreign():
+                with foreign_session() as session:
+                    yield session
+
+            @app.post("/f")
+            def f(db: Session = Depends(get_foreign)) -> None:
+                db.add(Lead())
+
+            @app.post("/g")
+            def g(db: Session = Depends(get_db)) -> None:
+                db.add(Lead())
+                audit(db)
+
             @app.post("/e")
             def e(db: Session = Depends(get_db)) -> None:
                 seen = set()
@@ -111,6 +125,10 @@ rule = Rule(
 )
 
 SESSIONS = ("sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession")
+MAKERS = frozenset(
+    {"sqlalchemy.orm.sessionmaker", "sqlalchemy.ext.asyncio.async_sessionmaker", "sqlalchemy.orm.scoped_session",
+     *SESSIONS}
+)  # fmt: skip
 CHANGING = frozenset({"add", "add_all", "delete", "merge"})
 SAVING = ("commit", "begin", "transaction", "atomic", "save", "unit_of_work", "uow")
 DEEPEST = 4
@@ -121,6 +139,8 @@ def routes(route: Route) -> Iterator[Finding]:
     function = route.function
     change = _change(function) if function is not None else None
     if function is None or change is None or change.receiver is None:
+        return
+    if not _is_known(route, change.receiver.written or "") or _is_handed_on(function, change.receiver.written or ""):
         return
     involved = [function, *(d.function for d in route.dependencies if d.function is not None)]
     if _commits(involved):
@@ -141,6 +161,18 @@ def _change(function: Function) -> Call | None:
         (c for c in function.calls if c.method in CHANGING and c.receiver is not None and c.receiver.written in given),
         None,
     )
+
+
+def _is_known(route: Route, session: str) -> bool:
+    """Whether the program itself makes the session, so that nothing unknown commits it."""
+    provider = next((d.function for d in route.direct_dependencies if d.parameter == session), None)
+    return provider is not None and any(c.name in MAKERS for c in provider.calls)
+
+
+def _is_handed_on(function: Function, session: str) -> bool:
+    """Whether code that is not known gets the session, and may commit it."""
+    return any(c.target is None and session in {a.written for a in (*c.arguments, *c.keywords.values())}
+               for c in function.calls)  # fmt: skip
 
 
 def _commits(functions: list[Function]) -> bool:
