@@ -105,7 +105,7 @@ STEPPED = 3
 @rule.check(of=COMMITS)
 def repeated(call: Call) -> Iterator[Finding]:
     reach = call.function.reach if call.function is not None else None
-    if reach is None or reach.context not in IN_A_REQUEST or not call.loops:
+    if reach is None or reach.context not in IN_A_REQUEST or not call.loops or call.handler is not None:
         return
     loop = call.loops[0]
     if loop.is_while or loop.is_async or _chunked(call, loop) or _ends_after_one(loop):

@@ -96,6 +96,24 @@ rule = Rule(
                         raise
                     raise HTTPException(500) from error
 
+            @app.get("/same")
+            def same(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(400, "no such user")
+                    return name
+                except Exception as error:
+                    raise HTTPException(400, "failed") from error
+
+            @app.get("/told")
+            def told(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404, "no such user")
+                    return name
+                except Exception as error:
+                    return error.detail if isinstance(error, HTTPException) else "failed"
+
             @app.get("/inner")
             def inner(name: str) -> str:
                 try:
@@ -123,9 +141,9 @@ def swallows(handler: Handler) -> Iterator[Finding]:
     if any(t in HTTP for h in earlier for t in h.types):
         return
     raised = next((s for child in around.children for s in child.walk() if _raises_http(s, around)), None)
-    if raised is None:
+    status = _status(raised) if raised is not None else ""
+    if raised is None or (status and status in {_status(s) for s in handler.walk() if s.kind == "raise"}):
         return
-    status = _status(raised)
     yield handler.finding(
         f"The `HTTPException{status}` raised in this `try` (line {raised.location.line}) is caught here as well and "
         "answered as something else. Put `except HTTPException: raise` before.",
@@ -142,8 +160,10 @@ def _raises_http(statement: Statement, around: Statement) -> bool:
 
 
 def _lets_through(handler: Handler) -> bool:
-    """A bare `raise` anywhere may be the one for HTTPException."""
+    """A bare `raise` anywhere may be the one for HTTPException, and a test for it tells them apart."""
     variable = handler.variable
+    if any(c.name == "isinstance" and "HTTPException" in c.text for c in handler.calls):
+        return True
     return any(
         s.kind == "raise" and (s.value is None or (variable is not None and s.value.text == variable))
         for s in handler.walk()
