@@ -178,3 +178,13 @@ def test_max_connections_of_the_database(reading: Reading, written: str, value: 
     found = reading({"compose.yaml": text}).max_connections
     assert found is not None
     assert (found.value, found.is_default) == (value, is_default)
+
+
+def test_the_kind_of_a_service_that_is_built_follows_from_the_base_of_its_image(reading: Reading) -> None:
+    deployment = reading(
+        {"compose.yaml": "services:\n  edge:\n    build: nginx", "nginx/Dockerfile": "FROM nginx:1.27\nCOPY a /b"}
+    )
+    (edge,) = deployment.services
+    image = deployment.image_of(edge)
+    assert image is not None
+    assert (edge.kind, image.path) == (ServiceKind.PROXY, "nginx/Dockerfile")

@@ -3,7 +3,7 @@
 import pytest
 
 from deployed import Reading
-from fastapi_audit.evidence.deployment import DecidedBy, Home, Program, ServerCommand
+from fastapi_audit.evidence.deployment import DecidedBy, Document, Home, Program, ServerCommand, python_command
 
 
 def only(commands: tuple[ServerCommand, ...]) -> ServerCommand:
@@ -235,3 +235,41 @@ def test_a_procfile_and_a_systemd_unit_are_read(reading: Reading) -> None:
     assert (web.home, web.workers.number) == (Home.PROCFILE, 4)
     assert (unit.home, unit.workers.number, unit.host.value) == (Home.SYSTEMD, 2, "0.0.0.0")  # noqa: S104  a fact read, nothing listens
     assert unit.receives_signals is True
+
+
+def test_a_production_overlay_takes_the_command_of_the_base_file_out_of_production(reading: Reading) -> None:
+    files = image('CMD ["uvicorn", "app:app"]') | {
+        "compose.yaml": "services:\n  api:\n    build: .\n    command: uvicorn app:app --reload",
+        "compose.prod.yaml": """
+            services:
+              api:
+                command: uvicorn app:app
+                environment: [WEB_CONCURRENCY=4]
+            """,
+    }
+    commands = {c.path: c for c in reading(files).commands if c.service}
+    assert (commands["compose.yaml"].production, commands["compose.prod.yaml"].production) == (False, True)
+    assert commands["compose.prod.yaml"].workers.number == 4
+    assert commands["compose.prod.yaml"].image is not None
+
+
+def test_a_script_that_nothing_runs_is_production_only_when_nothing_else_is(reading: Reading) -> None:
+    script = {"run.sh": "uvicorn app:app --reload"}
+    assert only(reading(script).commands).production
+    commands = reading(script | image('CMD ["uvicorn", "app:app"]')).commands
+    assert {c.path: c.production for c in commands} == {"Dockerfile": True, "run.sh": False}
+
+
+def test_supervisord_runs_its_programs_directly(reading: Reading) -> None:
+    text = "[supervisord]\nnodaemon=true\n[program:api]\ncommand=/venv/bin/uvicorn app:app --workers 2\n"
+    command = only(reading({"supervisord.conf": text}).commands)
+    assert (command.home, command.workers.number, command.receives_signals) == (Home.SUPERVISOR, 2, True)
+
+
+def test_uvicorn_run_in_python_is_the_same_model() -> None:
+    document = Document.of("main.py", 'uvicorn.run("main:app", workers=4, reload=DEBUG)')
+    call = document.span(0, len(document.text))
+    keywords = {"app": ("main:app", call), "workers": ("4", call.part(32, 33)), "reload": (None, call.part(42, 47))}
+    command = python_command(call, keywords)
+    assert (command.target.value, command.workers.number, command.reload.known) == ("main:app", 4, False)
+    assert (command.workers.text and command.workers.text.raw, command.host.value) == ("4", "127.0.0.1")

@@ -11,6 +11,7 @@ from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import ConfigValue, GunicornConfig
 from fastapi_audit.evidence.deployment.image_reference import ImageReference
 from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Container, Ingress, Probe, Workload
+from fastapi_audit.evidence.deployment.linking import python_command
 from fastapi_audit.evidence.deployment.nginx import Proxy, ProxyLocation, ProxyServer, Upstream
 from fastapi_audit.evidence.deployment.nginx_directives import Directive
 from fastapi_audit.evidence.deployment.observing import AlertRule, Dashboard, PrometheusConfig, ScrapeJob
@@ -21,7 +22,7 @@ from fastapi_audit.evidence.deployment.requirements import PythonRequirement, Re
 from fastapi_audit.evidence.deployment.server_command import DecidedBy, Home, Hop, ServerCommand, Setting, Variable
 from fastapi_audit.evidence.deployment.server_programs import Program
 from fastapi_audit.evidence.deployment.shell import ShellCommand, ShellScript
-from fastapi_audit.evidence.deployment.text import Text
+from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.evidence.deployment.variables import Reference
 
 SUBJECTS: Mapping[type, Callable[[Deployment], Sequence[object]]] = {
@@ -62,6 +63,7 @@ __all__ = [
     "DependsOn",
     "Deployment",
     "Directive",
+    "Document",
     "DotEnv",
     "EnvVar",
     "GunicornConfig",
@@ -99,5 +101,6 @@ __all__ = [
     "Variable",
     "WorkerTotal",
     "Workload",
+    "python_command",
     "read",
 ]

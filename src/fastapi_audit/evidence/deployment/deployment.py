@@ -10,6 +10,7 @@ from fastapi_audit.evidence.deployment.dockerfile import Image
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
 from fastapi_audit.evidence.deployment.gunicorn import GunicornConfig
 from fastapi_audit.evidence.deployment.kubernetes import Autoscaler, ConfigData, Ingress, Workload
+from fastapi_audit.evidence.deployment.linking import image_of
 from fastapi_audit.evidence.deployment.nginx import Proxy, ProxyLocation
 from fastapi_audit.evidence.deployment.observing import AlertRule, Dashboard, PrometheusConfig
 from fastapi_audit.evidence.deployment.process import ProcessLine
@@ -108,7 +109,12 @@ class Deployment:
 
     def commands_of(self, service: Service) -> tuple[ServerCommand, ...]:
         """The web servers that a service starts."""
-        return tuple(command for command in self.commands if command.service == service)
+        place = (service.path, service.name)
+        return tuple(c for c in self.commands if c.service and (c.service.path, c.service.name) == place)
+
+    def image_of(self, service: Service) -> Image | None:
+        """The Dockerfile that a service is built from."""
+        return image_of(service, self.images)
 
     @property
     def worker_totals(self) -> tuple[WorkerTotal, ...]:
@@ -209,10 +215,15 @@ def _replicas(command: ServerCommand) -> int | None:
     return int(value) if re.fullmatch(r"\d{1,6}", value) else None
 
 
-def with_kinds(services: tuple[Service, ...], commands: tuple[ServerCommand, ...]) -> tuple[Service, ...]:
+def with_kinds(
+    services: tuple[Service, ...], commands: tuple[ServerCommand, ...], images: tuple[Image, ...]
+) -> tuple[Service, ...]:
     """The services with their kind, now that it is known which ones start a web server."""
     servers = {(c.service.path, c.service.name) for c in commands if c.service}
-    return tuple(replace(s, kind=_kind(s, is_server=(s.path, s.name) in servers)) for s in services)
+    return tuple(
+        replace(s, kind=ServiceKind.API if (s.path, s.name) in servers else _kind(s, image_of(s, images)))
+        for s in services
+    )
 
 
 POSTGRES_IMAGE = re.compile(r"^(?:postgres|postgis|postgresql|timescaledb(?:-ha)?|pgvector|supabase-postgres)$")
@@ -232,10 +243,9 @@ WORKERS = re.compile(r"\b(?:celery|arq|rq|dramatiq|taskiq|saq|huey|procrastinate
 MIGRATIONS = re.compile(r"\b(?:alembic|aerich|yoyo|flyway|liquibase|migrate|migrations?|prestart)\b")
 
 
-def _kind(service: Service, *, is_server: bool) -> ServiceKind:
-    if is_server:
-        return ServiceKind.API
-    base = service.image.base_name.lower() if service.image and not service.build else ""
+def _kind(service: Service, image: Image | None) -> ServiceKind:
+    reference = image.final.base if image else None if service.build else service.image
+    base = reference.base_name.lower() if reference else ""
     for pattern, kind in IMAGES:
         if base and re.search(pattern, base):
             return kind

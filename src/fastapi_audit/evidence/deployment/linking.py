@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from fastapi_audit.evidence.deployment.command_line import CommandLine, EnvVar
@@ -16,7 +16,7 @@ from fastapi_audit.evidence.deployment.launching import Launch, Way, launches
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.server_command import Home, ServerCommand, Variable
 from fastapi_audit.evidence.deployment.server_programs import DIALECTS, Program, read_arguments
-from fastapi_audit.evidence.deployment.settling import Surroundings, filled, settle
+from fastapi_audit.evidence.deployment.settling import Surroundings, filled, settle, settle_call
 from fastapi_audit.evidence.deployment.shell import Assignment, Parsed, ShellScript, split
 from fastapi_audit.evidence.deployment.text import Text
 
@@ -60,9 +60,13 @@ def server_commands(parts: Parts) -> tuple[ServerCommand, ...]:
     linker = _Linker(parts)
     found = [*linker.of_services(), *linker.of_workloads(), *linker.of_processes()]
     covered = {(c.path, c.text.start) for c in found if c.production}
-    for command in (*linker.of_images(), *linker.of_scripts()):
+    found.extend(c for c in linker.of_images() if (c.path, c.text.start) not in covered)
+    # Beside a container or a process manager, a script that none of them runs is a help for developers.
+    alone = not any(command.production for command in found)
+    covered = {(c.path, c.text.start) for c in found}
+    for command in linker.of_scripts():
         if (command.path, command.text.start) not in covered:
-            found.append(command)
+            found.append(replace(command, production=command.production and alone))
             covered.add((command.path, command.text.start))
     return tuple(sorted(found, key=lambda c: (c.path, c.text.start, c.service.path if c.service else "")))
 
@@ -76,14 +80,24 @@ def image_of(service: Service, images: tuple[Image, ...]) -> Image | None:
     return next((image for image in images if image.path == path), None)
 
 
+def python_command(
+    call: Text, keywords: Mapping[str, tuple[str | None, Text]], *, production: bool = True
+) -> ServerCommand:
+    """`uvicorn.run(…)` in the project's Python, as the source model sees it; `app` of the keywords is the target."""
+    settings = settle_call({("target" if name == "app" else name): given for name, given in keywords.items()})
+    return ServerCommand(Program.UVICORN, Home.PYTHON, call, (call,), settings, production=production)
+
+
 @dataclass(frozen=True, slots=True)
 class _Linker:
     parts: Parts
 
     def of_services(self) -> Iterator[ServerCommand]:
         for service in self.parts.services:
-            image = image_of(service, self.parts.images) or self.shared_image(service)
-            stage = image.stage(service.build.target if service.build else None) if image else None
+            base = self.base_of(service)
+            build = service.build or (base.build if base else None)
+            image = image_of(base or service, self.parts.images) or self.shared_image(base or service)
+            stage = image.stage(build.target if build else None) if image else None
             entry = service.entrypoint or (stage.entrypoint if stage else None)
             from_image = stage.command if stage and not service.entrypoint else None
             command = service.command or from_image
@@ -92,14 +106,32 @@ class _Linker:
             origin = Origin(
                 Home.COMPOSE if service.command or service.entrypoint else Home.DOCKERFILE,
                 posixpath.dirname(image.path if image else service.path),
-                self.service_environment(service, stage),
-                service.production and not named,
+                self.service_environment(base, stage) | self.service_environment(service, None)
+                if base
+                else self.service_environment(service, stage),
+                service.production and not named and not self.is_replaced(service),
                 shell,
                 service=service,
                 image=image,
                 stage=stage,
             )
             yield from self.started(entry, command, origin)
+
+    def base_of(self, service: Service) -> Service | None:
+        """The service that a further compose file changes: the one of the same name beside it."""
+        folder = posixpath.dirname(service.path)
+        for other in self.parts.services if service.partial else ():
+            if not other.partial and other.name == service.name and posixpath.dirname(other.path) == folder:
+                return other
+        return None
+
+    def is_replaced(self, service: Service) -> bool:
+        """Whether a further compose file of production gives the service another command."""
+        return any(
+            other.partial and other.production and other.command and self.base_of(other) == service
+            for other in self.parts.services
+            if other.name == service.name
+        )
 
     def shared_image(self, service: Service) -> Image | None:
         """The Dockerfile of another service of the same file that names the image this one runs."""

@@ -1,4 +1,4 @@
-"""Procfiles and systemd units: the processes that a platform or an init system keeps running."""
+"""Procfiles, systemd units and supervisord programs: the processes that a platform or an init system keeps running."""
 
 import re
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.model import Location
 
 PROCFILE_LINE = re.compile(r"^([\w-]+):\s*(\S.*)$")
+SECTION = re.compile(r"^\s*\[([^\]]+)\]")
 UNIT_LINE = re.compile(r"^\s*(\w+)\s*=\s*(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessLine:
-    """One line of a Procfile, or the service of a systemd unit."""
+    """One line of a Procfile, the service of a systemd unit, or a program of supervisord."""
 
     home: Home
     name: str
@@ -73,6 +74,21 @@ def unit(document: Document) -> Iterator[ProcessLine]:
         keys.get("EnvironmentFile"),
         not is_development(document.path),
     )
+
+
+def supervised(document: Document) -> Iterator[ProcessLine]:
+    """The programs of a supervisord configuration, which are run without a shell."""
+    name = ""
+    for number in range(1, len(document.starts) + 1):
+        line = document.line(number)
+        section = SECTION.match(line.value)
+        found = UNIT_LINE.match(line.value)
+        if section:
+            name = section[1].partition("program:")[2]
+        elif found and name and found[1] == "command":
+            command = words_of(line.part(*found.span(2)))
+            production = not is_development(document.path)
+            yield ProcessLine(Home.SUPERVISOR, name, command, line, production=production)
 
 
 def _keys(document: Document) -> Iterator[tuple[str, Text]]:

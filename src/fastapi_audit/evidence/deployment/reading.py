@@ -32,7 +32,7 @@ from fastapi_audit.evidence.deployment.observing import (
     dashboards,
     prometheus_configs,
 )
-from fastapi_audit.evidence.deployment.process import ProcessLine, procfile, unit
+from fastapi_audit.evidence.deployment.process import ProcessLine, procfile, supervised, unit
 from fastapi_audit.evidence.deployment.remarks import remarks
 from fastapi_audit.evidence.deployment.requirements import requirements
 from fastapi_audit.evidence.deployment.shell import ShellScript
@@ -81,6 +81,9 @@ class _Reader:
 
     def unit(self, path: str) -> None:
         self.processes.extend(p for d in self.document(path) for p in unit(d))
+
+    def supervised(self, path: str) -> None:
+        self.processes.extend(p for d in self.document(path) for p in supervised(d))
 
     def gunicorn(self, path: str) -> None:
         self.configs.extend(gunicorn.config(d) for d in self.document(path))
@@ -204,6 +207,7 @@ KINDS: tuple[tuple[re.Pattern[str], Callable[[_Reader, str], None]], ...] = (
     (re.compile(r"\.ya?ml$", re.IGNORECASE), _Reader.yaml),
     (re.compile(r"^Procfile(?:\.|$)"), _Reader.procfile),
     (re.compile(r"\.service$"), _Reader.unit),
+    (re.compile(r"^supervisord?[\w.-]*\.(?:conf|ini)$|\.supervisor\.conf$"), _Reader.supervised),
     (gunicorn.IS_CONFIG, _Reader.gunicorn),
     (re.compile(r"\.(?:sh|bash)$|^(?:docker-)?entrypoint$|^(?:start|run|prestart)$"), _Reader.script),
     (IS_DOTENV, _Reader.dotenv),
@@ -249,7 +253,7 @@ def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
         tuple(reader.dotenvs),
     )
     commands = server_commands(parts)
-    kinds = {(s.path, s.name): s for s in with_kinds(listed, commands)}
+    kinds = {(s.path, s.name): s for s in with_kinds(listed, commands, parts.images)}
     return Deployment(
         images=parts.images,
         services=tuple(kinds.values()),

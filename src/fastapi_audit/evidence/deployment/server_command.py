@@ -40,6 +40,7 @@ class Home(StrEnum):
     KUBERNETES = "kubernetes"
     PROCFILE = "Procfile"
     SYSTEMD = "systemd"
+    SUPERVISOR = "supervisord"
     SCRIPT = "shell script"
     PYTHON = "Python"
 

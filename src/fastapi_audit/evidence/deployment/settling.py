@@ -16,6 +16,7 @@ from fastapi_audit.evidence.deployment.server_programs import (
     read_arguments,
 )
 from fastapi_audit.evidence.deployment.shell import split
+from fastapi_audit.evidence.deployment.text import Text
 from fastapi_audit.evidence.deployment.variables import Filled, fill
 
 BOUND = frozenset({Program.GUNICORN, Program.HYPERCORN})
@@ -152,3 +153,20 @@ def _bound(bind: Setting) -> Settings:
         name: Setting(name, value, bind.decided_by, bind.text, bind.option, bind.known, bind.certain)
         for name, value in parts.items()
     }
+
+
+KEYWORDS = {
+    "timeout_graceful_shutdown": "graceful_timeout",
+    "timeout_keep_alive": "keep_alive",
+    "limit_max_requests": "max_requests",
+}
+"""Arguments of `uvicorn.run` that are called otherwise here."""
+
+
+def settle_call(keywords: Mapping[str, tuple[str | None, Text]]) -> dict[str, Setting]:
+    """The settings of `uvicorn.run(…)`: argument → value as text (`None` when unknown) and where it stands."""
+    given = {
+        KEYWORDS.get(name, name): Setting(KEYWORDS.get(name, name), value, DecidedBy.CLI, text, known=value is not None)
+        for name, (value, text) in keywords.items()
+    }
+    return _merged([given], DIALECTS[Program.UVICORN], known=True)
