@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,46 @@ def test_routes_as_markdown_are_read_as_text(service: Path) -> None:
     (row,) = [line for line in out.split("\n") if "script" in line]
     assert "`/a\\|b<script>'`" in row
     assert row.replace("\\|", "").count("|") == out.split("\n")[0].count("|")
+
+
+PLUGGED = (
+    SERVICE
+    + """
+import os
+
+for name in os.environ.get("PLUGINS", "").split():
+    app.add_api_route("/plugins/" + name, odd)
+if not os.environ.get("PLUGINS"):
+    app.get("/no-plugins")(odd)
+"""
+)
+
+
+def test_routes_that_only_one_side_knows_are_marked(tmp_path: Path) -> None:
+    files = {"main.py": PLUGGED, "settings.env": "PLUGINS=mail"}
+    service = written(tmp_path / "service", files)
+    options = ("--app", "main:app", "--python", sys.executable, "--env-file", "settings.env")
+
+    rows = [re.split(r" {2,}", line)[:3] for line in command("routes", *options, cwd=service).out.split("\n")]
+    told = json.loads(command("routes", *options, "--output-format", "json", cwd=service).out)
+
+    assert ["both", "GET", "/users/{name}"] in rows
+    assert ["both", "WEBSOCKET", "/feed"] in rows
+    assert ["app only", "GET", "/plugins/mail"] in rows
+    assert [row[0] for row in rows if row[2:] and row[2].startswith("/no-plugins")] == ["source only"]
+    part("routes", told)
+    assert {tuple(route["evidence"]) for route in told["routes"]} == {("source", "app"), ("app",), ("source",)}
+
+
+def test_an_application_that_cannot_be_imported_is_said_in_one_line(tmp_path: Path) -> None:
+    service = written(tmp_path / "service", {"main.py": SERVICE + "\nimport sys\nsys.exit(5)\n"})
+
+    ran = command("routes", "--app", "main:app", "--python", sys.executable, cwd=service)
+
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.rstrip().split("\n")[-1] == (
+        "error: `main:app` could not be asked: it called sys.exit(5) while importing main"
+    )
 
 
 def test_rules_list_every_rule_under_its_item(tmp_path: Path) -> None:
