@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from fastapi_audit.rule import Bad
 from served import serve
@@ -141,3 +142,34 @@ def test_only_shared_counts_hold_the_limit_over_two_workers(redis_server: str, t
         counted = Counter(service.get("/").status_code for _ in range(60))
 
     assert counted[200] == 10 if shared else counted[200] > 10
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_redis_that_hangs_stops_everything_without_a_socket_timeout(
+    redis_server: str, tmp_path: Path, *, patient: bool
+) -> None:
+    options = "" if patient else ', storage_options={"socket_timeout": 0.2}, in_memory_fallback_enabled=True'
+    example = Bad(f"""
+        from fastapi import FastAPI, Request
+        from slowapi import Limiter
+        from slowapi.util import get_remote_address
+
+        limiter = Limiter(key_func=get_remote_address, storage_uri="{redis_server}"{options})
+        app = FastAPI()
+        app.state.limiter = limiter
+
+        @app.get("/limited")
+        @limiter.limit("100/hour")
+        async def limited(request: Request) -> str:
+            return "ok"
+
+        @app.get("/other")
+        async def other() -> str:
+            return "ok"
+        """)
+    with serve(example, tmp_path) as service, redis.Redis.from_url(redis_server) as client:
+        service.get("/limited")
+        client.client_pause(1500)
+        _, other = service.together(("GET", "/limited"), ("GET", "/other"))
+
+    assert (other.seconds > 0.8) is patient

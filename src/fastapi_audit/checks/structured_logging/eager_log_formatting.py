@@ -9,7 +9,7 @@ event then has a text of its own, so that an error tracker cannot group them and
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call
+from fastapi_audit.evidence import Call, Expression, Module
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -51,7 +51,7 @@ rule = Rule(
             @app.get("/leads/{name}")
             def lead(name: str) -> str:
                 logger.debug("loaded {}".format(name))  # finding
-                logger.debug("loaded %s" % name)  # finding
+                logger.debug("loaded %s" % name)
                 return name
             """
         ),
@@ -82,24 +82,33 @@ rule = Rule(
 LEVELS = ("debug", "info")
 
 
-@rule.check(
-    of=[f"{owner}.{level}" for owner in ("logging", "logging.Logger", "structlog.BoundLogger") for level in LEVELS]
+NAMES = frozenset(
+    f"{owner}.{level}" for owner in ("logging", "logging.Logger", "structlog.BoundLogger") for level in LEVELS
 )
-def calls(call: Call) -> Iterator[Finding]:
-    function = call.function
-    message = call.argument("msg", 0) or call.argument("event", 0)
-    if message is None or function is None or function.in_request is None:
+
+
+@rule.check
+def modules(module: Module) -> Iterator[Finding]:
+    calls = [c for f in module.functions if f.in_request is not None for c in f.calls]
+    messages = [m for c in calls if (m := _formatted(c)) is not None]
+    if not messages:
         return
-    formatted = (
-        bool(message.interpolated)
-        or message.operator == "%"
-        or (isinstance(message, Call) and message.method == "format")
+    more = f" ({len(messages)} such messages in this file)" if len(messages) > 1 else ""
+    yield messages[0].finding(
+        "This message is built even when the level is off, and each one is a text of its own, which cannot be grouped "
+        f"or counted{more}. Pass the values as arguments."
     )
-    if formatted:
-        yield message.finding(
-            "This message is built even when the level is off, and each one is a text of its own, which cannot be "
-            "grouped or counted. Pass the values as arguments."
-        )
+
+
+def _formatted(call: Call) -> Expression | None:
+    """The message of a log call, when it is put together before the call."""
+    if call.method not in LEVELS or call.name not in NAMES:
+        return None
+    message = call.argument("msg", 0) or call.argument("event", 0)
+    if message is None:
+        return None
+    by_method = isinstance(message, Call) and message.method == "format"
+    return message if message.interpolated or message.operator == "%" or by_method else None
 
 
 @rule.proof
