@@ -1,0 +1,77 @@
+"""Instrumentation that refuses this SQLAlchemy
+
+`opentelemetry-instrumentation-sqlalchemy` up to 0.66b1 supports SQLAlchemy below 2.1. With a newer one it writes one
+line to the log and instruments nothing: there are no spans of queries and no figures of the pool.
+
+## Use instead
+Figures of your own from `engine.pool`, or SQLAlchemy 2.0 until the instrumentation follows.
+"""
+
+from collections.abc import Iterator
+
+from packaging.version import InvalidVersion, Version
+
+from fastapi_audit.evidence import Project
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
+
+INSTRUMENTATION = "opentelemetry-instrumentation-sqlalchemy"
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    references=[
+        "https://opentelemetry-python-contrib.readthedocs.io/en/latest/instrumentation/sqlalchemy/sqlalchemy.html"
+    ],
+    unproven="the refusal is a line in the log of a package that the examples would have to install",
+    examples=[
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+                app = FastAPI()
+                SQLAlchemyInstrumentor().instrument()  # finding
+                """,
+                "requirements.txt": """
+                sqlalchemy==2.1.9
+                opentelemetry-instrumentation-sqlalchemy==0.66b1
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+                app = FastAPI()
+                SQLAlchemyInstrumentor().instrument()
+                """,
+                "requirements.txt": """
+                sqlalchemy==2.0.44
+                opentelemetry-instrumentation-sqlalchemy==0.66b1
+                """,
+            }
+        ),
+    ],
+)
+
+
+@rule.check
+def refused(project: Project) -> Iterator[Finding]:
+    if not is_at_least(project, "sqlalchemy", "2.1") or is_at_least(project, INSTRUMENTATION, "0.67"):
+        return
+    for call in project.source.calls_to("opentelemetry.instrumentation.sqlalchemy.SQLAlchemyInstrumentor.instrument"):
+        yield call.finding(
+            f"the instrumentation refuses SQLAlchemy {project.versions['sqlalchemy']} with one line in the log, so no query and no "
+            "pool is measured. Measure `engine.pool` yourself"
+        )
+
+
+def is_at_least(project: Project, name: str, least: str) -> bool:
+    try:
+        return Version(project.versions[name]) >= Version(least)
+    except (KeyError, InvalidVersion):
+        return False

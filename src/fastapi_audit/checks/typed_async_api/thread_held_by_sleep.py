@@ -1,0 +1,95 @@
+"""Handler that sleeps in a thread
+
+Handlers declared with plain `def` share 40 threads. Each one that sleeps, or polls with `time.sleep`, holds one of them
+without doing anything: measured, 40 requests of 0.3 s take 0.35 s, the 41st waits until 0.67 s, 80 take 1 s.
+
+## Use instead
+`async def` with `await asyncio.sleep(…)`, or a queue with workers for what takes long.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Function
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+
+LONGEST_SECONDS = 1
+CONTEXTS = frozenset({"route", "dependency"})
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    references=["https://fastapi.tiangolo.com/async/#very-technical-details"],
+    examples=[
+        Bad(
+            """
+            import time
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+
+            @app.get("/slow")
+            def slow() -> None:
+                time.sleep(2)  # finding
+
+
+            @app.get("/threads")
+            async def threads() -> float:
+                from anyio.to_thread import current_default_thread_limiter
+
+                return current_default_thread_limiter().total_tokens
+            """
+        ),
+        Good(
+            """
+            import asyncio
+            import time
+
+            from fastapi import BackgroundTasks, FastAPI
+
+            app = FastAPI()
+
+
+            def later() -> None:
+                time.sleep(5)
+
+
+            @app.get("/short")
+            def short(tasks: BackgroundTasks) -> None:
+                tasks.add_task(later)
+                time.sleep(0.01)
+
+
+            @app.get("/slow")
+            async def slow() -> None:
+                await asyncio.sleep(2)
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def sleepers(function: Function) -> Iterator[Finding]:
+    way = next((w for w in function.ways if not w.on_loop and w.context in CONTEXTS), None)
+    if way is None or function.on_event_loop is not None:
+        return
+    for call in function.calls_to("time.sleep"):
+        given = call.argument("secs", 0)
+        seconds = given.constant if given is not None else None
+        if (isinstance(seconds, int | float) and seconds >= LONGEST_SECONDS) or call.loops:
+            yield call.finding(
+                f"while this sleeps it holds one of the 40 threads that all plain handlers share: {way.arrow('time.sleep')}. Make "
+                "the handler `async def` and await `asyncio.sleep`",
+                trace=way.trace(call),
+                operation=way.operation,
+            )
+
+
+@rule.proof
+def there_are_forty_threads(bad: Served) -> None:
+    """Sleeping handlers take a thread each, of few."""
+    assert bad.get("/threads").json() == 40
+    assert bad.get("/slow").seconds > 1.5
