@@ -110,6 +110,19 @@ class Project:
         """The file that limits rates in front of the service: nginx, an ingress, Traefik …; `None` when none does."""
         return limiting_file(self.tree.paths, self.text)
 
+    def uses(self, requirement: str) -> bool | None:
+        """Whether the project uses a version in a range such as `bcrypt>=5`; `None` where the version is not known."""
+        # Few rules ask for a version, and the import is not free.
+        from packaging.requirements import Requirement  # noqa: PLC0415
+        from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
+        wanted = Requirement(requirement)
+        try:
+            used = Version(self.versions[wanted.name])
+        except (KeyError, InvalidVersion):
+            return None
+        return wanted.specifier.contains(used, prereleases=True)
+
     def text(self, path: str) -> str | None:
         """The text of a file of the project, for excerpts and fixes; `None` when it cannot be read."""
         if path not in self._texts:

@@ -10,8 +10,6 @@ bytes`, so nobody can log in or register.
 
 from collections.abc import Iterator
 
-from packaging.version import InvalidVersion, Version
-
 from fastapi_audit.evidence import Call, Project
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
@@ -93,19 +91,11 @@ def contexts(call: Call, project: Project) -> Iterator[Finding]:
     known = schemes.constant if schemes is not None else None
     if not isinstance(known, list) or "bcrypt" not in known:
         return
-    version = project.versions.get("bcrypt")
-    if version is not None and is_five(version):
+    if project.uses("bcrypt>=5"):
         yield call.finding(
-            f"bcrypt {version} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
+            f"bcrypt {project.versions['bcrypt']} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
             "pin `bcrypt<5`"
         )
-
-
-def is_five(version: str) -> bool:
-    try:
-        return Version(version) >= Version("5")
-    except InvalidVersion:
-        return False
 
 
 @rule.proof(needs=("passlib", "bcrypt"))

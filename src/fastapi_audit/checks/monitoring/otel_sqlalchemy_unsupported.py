@@ -9,12 +9,8 @@ Figures of your own from `engine.pool`, or SQLAlchemy 2.0 until the instrumentat
 
 from collections.abc import Iterator
 
-from packaging.version import InvalidVersion, Version
-
 from fastapi_audit.evidence import Project
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
-
-INSTRUMENTATION = "opentelemetry-instrumentation-sqlalchemy"
 
 rule = Rule(
     __name__,
@@ -61,17 +57,10 @@ rule = Rule(
 
 @rule.check
 def refused(project: Project) -> Iterator[Finding]:
-    if not is_at_least(project, "sqlalchemy", "2.1") or is_at_least(project, INSTRUMENTATION, "0.67"):
+    if not project.uses("sqlalchemy>=2.1") or project.uses("opentelemetry-instrumentation-sqlalchemy>=0.67"):
         return
     for call in project.source.calls_to("opentelemetry.instrumentation.sqlalchemy.SQLAlchemyInstrumentor.instrument"):
         yield call.finding(
             f"the instrumentation refuses SQLAlchemy {project.versions['sqlalchemy']} with one line in the log, so no query and no "
             "pool is measured. Measure `engine.pool` yourself"
         )
-
-
-def is_at_least(project: Project, name: str, least: str) -> bool:
-    try:
-        return Version(project.versions[name]) >= Version(least)
-    except (KeyError, InvalidVersion):
-        return False
