@@ -1,0 +1,119 @@
+"""A missing secret silently becomes the empty string
+
+Compose fills `${SECRET_KEY}` with nothing when the variable is not set; it prints `The SECRET_KEY variable is not set.
+Defaulting to a blank string.` and starts. A settings field of type `str` accepts the empty string, and python-jose signs
+with the empty key, so that anybody can forge a token.
+
+## Use instead
+`${SECRET_KEY:?SECRET_KEY is required}`: compose then refuses to start when it is not set or empty.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fastapi_audit.evidence.deployment import EnvVar, Reference, Service
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Severity
+
+APP = """
+from fastapi import FastAPI
+
+app = FastAPI()
+"""
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    cwe="CWE-1188",
+    references=["https://docs.docker.com/reference/compose-file/interpolation/"],
+    examples=[
+        Bad(
+            {
+                "main.py": APP,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    environment:
+                      - SECRET_KEY=${SECRET_KEY}  # finding
+                      - DEBUG=${DEBUG}
+                      - DATABASE_URL=postgresql://leads:${DB_PASSWORD}@db/leads  # finding
+                  db:
+                    image: postgres:17
+                    environment:
+                      POSTGRES_PASSWORD: "$DB_PASSWORD"  # finding
+                """,
+            },
+            fixed={
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    environment:
+                      - SECRET_KEY=${SECRET_KEY:?SECRET_KEY is required}
+                      - DEBUG=${DEBUG}
+                      - DATABASE_URL=postgresql://leads:${DB_PASSWORD:?DB_PASSWORD is required}@db/leads
+                  db:
+                    image: postgres:17
+                    environment:
+                      POSTGRES_PASSWORD: "${DB_PASSWORD:?DB_PASSWORD is required}"
+                """,
+            },
+        ),
+        Good(
+            {
+                "main.py": APP,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    env_file: .env
+                    environment:
+                      SECRET_KEY: ${SECRET_KEY:?is required}
+                      SECRET_KEY_FILE: ${SECRET_KEY_FILE}
+                      TOKEN_URL: ${TOKEN_URL}
+                      PUBLIC_API_KEY_NAME: ${PUBLIC_API_KEY_NAME}
+                      PASSWORD_HINT: "$$PASSWORD"
+                      SENTRY_DSN: ${SENTRY_DSN:-}
+                      OPENAI_API_KEY: ${OPENAI_API_KEY:-}
+                """,
+                "compose.dev.yaml": """
+                services:
+                  api:
+                    environment:
+                      SECRET_KEY: ${SECRET_KEY}
+                """,
+            }
+        ),
+    ],
+    unproven="It takes docker compose, which is not there when the examples are served.",
+)
+
+SECRET = re.compile(
+    r"(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|(?:SECRET|API|PRIVATE|JWT|SIGNING|ENCRYPTION|ACCESS|AUTH)_?KEY|TOKEN)$",
+    re.IGNORECASE,
+)
+
+
+@rule.check
+def services(service: Service) -> Iterator[Finding]:
+    if service.production:
+        for variable in service.environment:
+            for reference in variable.references:
+                if not reference.operator and _is_secret(variable, reference):
+                    yield _finding(variable, reference)
+
+
+def _is_secret(variable: EnvVar, reference: Reference) -> bool:
+    whole = variable.value is not None and variable.value.value == f"${{{reference.name}}}"
+    return bool(SECRET.search(reference.name) or (whole and SECRET.search(variable.name)))
+
+
+def _finding(variable: EnvVar, reference: Reference) -> Finding:
+    name = reference.name
+    return Finding(
+        f"When `{name}` is not set, compose warns once and starts with an empty `{variable.name}`. "
+        f"`${{{name}:?{name} is required}}` refuses to start instead.",
+        variable.location,
+        fix=Fix(f"Require {name}", (reference.text.replaced(f"${{{name}:?{name} is required}}"),), safe=True),
+    )
