@@ -10,6 +10,7 @@ from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.deployment import Deployment
 from fastapi_audit.evidence.deployment.gateway import limiting_file
 from fastapi_audit.evidence.source import Source
+from fastapi_audit.evidence.source.cache import Store
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
@@ -164,7 +165,8 @@ def gather(gathering: Gathering) -> Project:
     """Reads source and deployment files below the root; never runs anything of the project."""
     root = gathering.root.resolve()
     tree = discover(root, gathering.exclude)
-    source = reading.read(tree, gathering.auth_names)
+    store = Store(gathering.cache) if gathering.use_cache else None
+    source = reading.read(tree, gathering.auth_names, store)
     deployment = deploying.read(root, tree.paths)
     counts = (("files", len(tree.python)), ("applications", len(source.apps)), ("routes", len(source.routes)))
     gathered = (

@@ -1,29 +1,48 @@
 """What the Python files say; nothing is imported or run."""
 
+import gc
 from collections.abc import Sequence
 
-from fastapi_audit.evidence.source import facts
+from fastapi_audit.evidence.source.cache import Store, key_of
+from fastapi_audit.evidence.source.facts import Facts
 from fastapi_audit.evidence.source.files import Tree
 from fastapi_audit.evidence.source.link import Source
 from fastapi_audit.evidence.source.modules import Modules
+from fastapi_audit.evidence.source.sharing import extract_all
 from fastapi_audit.model import Location, Unresolved
 
 __all__ = ["Source", "read"]
 
 
-def read(tree: Tree, auth_names: Sequence[str] = ()) -> Source:
-    """Reads every Python file of a tree and links them."""
-    modules = Modules()
-    unreadable: list[Unresolved] = []
-    for path in tree.python:
-        content = tree.read(path)
-        if content is None:
-            continue
-        found = facts.extract(content)
-        if found[3]:
-            unreadable.append(Unresolved("file", f"{path} cannot be parsed: {found[3]}", Location(path, 1)))
-        modules.add(path, found, content)
-    modules.link(tree.python)
-    source = Source(modules, auth_names)
-    source.unresolved[:0] = unreadable
+def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None) -> Source:
+    """Reads every Python file of a tree and links them; facts that the store holds are not extracted again."""
+    enabled = gc.isenabled()
+    gc.disable()  # facts are trees without cycles: the collector only costs time
+    try:
+        contents = {path: content for path in tree.python if (content := tree.read(path)) is not None}
+        facts = _facts(contents, store)
+        modules = Modules()
+        for path, content in contents.items():
+            modules.add(path, facts[path], content)
+        modules.link(tree.python)
+        source = Source(modules, auth_names)
+    finally:
+        if enabled:
+            gc.enable()
+    source.unresolved[:0] = [
+        Unresolved("file", f"{path} cannot be parsed: {facts[path][3]}", Location(path, 1))
+        for path in contents
+        if facts[path][3]
+    ]
     return source
+
+
+def _facts(contents: dict[str, bytes], store: Store | None) -> dict[str, Facts]:
+    keys = {path: key_of(content) for path, content in contents.items()}
+    known = store.read(set(keys.values())) if store is not None else {}
+    missing = {key: contents[path] for path, key in keys.items() if key not in known}
+    new = dict(zip(missing, extract_all(list(missing.values())), strict=True))
+    if store is not None:
+        store.write(new)
+    known.update(new)
+    return {path: known[key] for path, key in keys.items()}
