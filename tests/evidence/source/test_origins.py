@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, Header, Query, Request
 from pydantic import BaseModel
 
-from sinks import sink
+from sinks import sink, to_thread, validate_name
 
 app = FastAPI()
 MAPPING = {"a": "b"}
@@ -85,6 +85,8 @@ NOTHING = {
     "an item of a mapping": "def f(q: str):\n    sink(MAPPING[q])",
     "a mapping's get": "def f(q: str):\n    sink(MAPPING.get(q))",
     "what was checked": "def f(q: str):\n    if q not in MAPPING:\n        return\n    sink(q)",
+    "what was validated": "def f(q: str):\n    validate_name(q)\n    sink(q)",
+    "what was validated in a thread": "async def f(q: str):\n    await to_thread(validate_name, q)\n    sink(q)",
     "what a function made of it": "def f(q: str):\n    sink(cleaned(q))",
     "what replaced it": "def f(q: str):\n    q = cleaned(q)\n    sink(q)",
     "its length": "def f(q: str):\n    sink(len(q))",

@@ -227,6 +227,9 @@ OFF_LOOP = {
         "from elsewhere import in_thread\n\n@in_thread\ndef work():\n    block()\n\n"
         '@app.get("/")\nasync def f():\n    await work()'
     ),
+    "what is cached and so runs once": (
+        '@functools.cache\ndef work():\n    block()\n\n@app.get("/")\nasync def f():\n    work()'
+    ),
     "a loop of its own in a thread": (
         'async def work():\n    block()\n\n@app.get("/")\ndef f():\n    asyncio.run(work())'
     ),

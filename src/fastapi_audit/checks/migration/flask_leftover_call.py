@@ -31,6 +31,8 @@ INSTEAD = {
     "django.http.HttpResponse": "return a FastAPI response",
 }
 
+ASKS = frozenset({"has_request_context", "has_app_context"})
+
 rule = Rule(
     __name__,
     __doc__,
@@ -93,7 +95,7 @@ rule = Rule(
             """
             from a2wsgi import WSGIMiddleware
             from fastapi import FastAPI, Request
-            from flask import Flask, jsonify
+            from flask import Flask, has_request_context, jsonify
             from flask import request as flask_request
 
             legacy = Flask(__name__)
@@ -104,8 +106,17 @@ rule = Rule(
                 return jsonify({"page": flask_request.args["page"]})
 
 
+            def page() -> str | None:
+                return flask_request.args["page"] if has_request_context() else None
+
+
             app = FastAPI()
             app.mount("/legacy", WSGIMiddleware(legacy))
+
+
+            @app.get("/page")
+            def page_of() -> str | None:
+                return page()
 
 
             @app.get("/leads")
@@ -120,6 +131,8 @@ rule = Rule(
 @rule.check
 def leftovers(function: Function) -> Iterator[Finding]:
     if not function.module.imports_any("flask", "django", "werkzeug") or function.reach is None:
+        return
+    if any(c.method in ASKS for c in function.calls):
         return
     told: set[str] = set()
     for expression in function.expressions:

@@ -93,6 +93,12 @@ rule = Rule(
                     return "fresh"
 
 
+            @app.get("/health")
+            @app.get("/health", include_in_schema=False)
+            def health() -> str:
+                return "up"
+
+
             @app.get("/files/{number:int}")
             def numbered(number: int) -> int:
                 return number
@@ -120,6 +126,8 @@ def repeated_routes(route: Route) -> Iterator[Finding]:
 
 
 def repeats(route: Route, first: Route) -> bool:
+    if first.function is not None and route.function is not None and first.function.node is route.function.node:
+        return False
     if first.kind == "mount" or first.location == route.location or first.template != route.template:
         return False
     return set(first.conditions) <= set(route.conditions) and first.answers(route.methods)

@@ -21,6 +21,9 @@ PUBLIC = re.compile(
 )
 """Paths that are public on purpose, or that only read although they take a body."""
 
+READS = re.compile(r"/(get|list|fetch|count|export|describe|is|has|compare|estimate)([_-][^/]*)?/?$")
+"""Calls of an RPC-like API that read, although they are POST."""
+
 GUARDS = re.compile(
     r"authoriz|authentic|api[-_]?key|signature|hmac|jwt|bearer|credential|current_user|permission|\btoken|secret",
     re.IGNORECASE,
@@ -59,6 +62,7 @@ rule = Rule(
             import hmac
 
             from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+            from fastapi.responses import RedirectResponse
             from fastapi.security import HTTPBearer
 
             bearer = HTTPBearer()
@@ -83,6 +87,16 @@ rule = Rule(
             @included.post("/imports")
             def imports() -> None:
                 return None
+
+
+            @app.post("/leads/list")
+            def listed() -> list:
+                return []
+
+
+            @app.post("/moved")
+            def moved() -> RedirectResponse:
+                return RedirectResponse("/leads", 308)
 
 
             @app.put("/leads/{number}")
@@ -167,6 +181,8 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
     guarded = sum(bool(r.auth) for r in project.source.routes if r.is_mutating)
     if function is None or not guarded or guarded_by_middleware(route.app):
         return
+    if only_redirects(function) or READS.search(route.local_path):
+        return
     functions = [function, *(d.function for d in route.dependencies)]
     if any(f is None for f in functions) or any(f is not None and asks_who_calls(f) for f in functions):
         return
@@ -174,6 +190,11 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
         f"`{route.operation}` changes data and asks nobody who they are, while {guarded} other routes that change data do. "
         "Guard it, or say in a suppression why it is public"
     )
+
+
+def only_redirects(function: Function) -> bool:
+    answers = function.returned_expressions
+    return bool(answers) and all(a.is_a("starlette.responses.RedirectResponse") for a in answers)
 
 
 def asks_who_calls(function: Function) -> bool:

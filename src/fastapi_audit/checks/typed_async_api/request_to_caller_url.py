@@ -8,8 +8,9 @@ Compare scheme and host with the ones that you allow before the request, refuse 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from fastapi_audit.evidence import Call
+from fastapi_audit.evidence import Call, Origin
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -121,12 +122,19 @@ def chosen_by_caller(call: Call, position: int) -> Iterator[Finding]:
     chosen = next((o for o in url.origins if o.is_text and o.leads and not o.what.startswith("request.")), None)
     if chosen is None:
         return
-    yield call.finding(
+    finding = call.finding(
         f"`{chosen.what}` of `{chosen.function.name}` decides which host this request goes to, so callers reach what only the "
         "service can reach. Allow known hosts only",
         trace=chosen.steps,
         operation=next((w.operation for w in chosen.function.ways if w.before is None and w.operation), None),
     )
+    # Administrators are trusted with addresses of the inside; whether rightly, files do not tell.
+    yield replace(finding, confidence=Confidence.LOW) if for_administrators(chosen) else finding
+
+
+def for_administrators(origin: Origin) -> bool:
+    routes = [w.route for w in origin.function.ways if w.before is None and w.route is not None]
+    return bool(routes) and all(any("admin" in name.lower() for name in route.auth) for route in routes)
 
 
 @rule.proof(needs=("httpx",))

@@ -218,13 +218,20 @@ def _checked(name: str, function: Function) -> bool:
                 return True
             if isinstance(expression, Call) and expression.mentions(name) and _is_check(expression):
                 return True
-    return any(call.discarded and call.mentions(name) and _VALIDATES.search(call.method) for call in function.calls)
+    return any(call.discarded and call.mentions(name) and _is_validation(call) for call in function.calls)
+
+
+def _is_validation(call: Call) -> bool:
+    """`validate_url(url)`, also through `asyncio.to_thread(validate_url, url)`."""
+    names = (call.method, *(a.written or "" for a in call.arguments))
+    return call.method not in _SAYS and any(_VALIDATES.search(name) for name in names)
 
 
 def _is_check(call: Call) -> bool:
     return call.method in _CHECKS or _VALIDATES.search(call.method) is not None
 
 
+_SAYS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log", "print"})
 _VALIDATES = re.compile(r"valid|safe|allow|check|verify|trust|permit|whitelist|sanitiz|ensure|block", re.IGNORECASE)
 _CHECKS = frozenset(
     {

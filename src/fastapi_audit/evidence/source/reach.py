@@ -51,6 +51,8 @@ CONSUMERS = frozenset(
 
 CONTEXT_MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
+CACHED = ("functools.lru_cache", "functools.cache")
+
 MOST_STEPS = 40
 
 
@@ -195,6 +197,8 @@ def _runs_elsewhere(call: Call, target: Function) -> bool:
         return False
     if target.is_generator:
         return not _iterated(call, target)
+    if target.is_decorated(*CACHED) and not target.parameters:
+        return True  # runs once in the life of the process
     # What is awaited although it is no coroutine function was wrapped by its decorator, into a thread as a rule.
     return call.awaited and bool(target.decorators)
 
