@@ -23,9 +23,11 @@ from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
+    "ROLES",
     "SUBJECTS",
     "UNKNOWN",
     "App",

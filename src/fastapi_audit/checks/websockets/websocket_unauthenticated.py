@@ -127,7 +127,7 @@ def sockets(route: Route) -> Iterator[Finding]:
     if not route.is_websocket or function is None or route.auth or _is_public(route):
         return
     providers = [d.function for d in route.dependencies]
-    if any(d.function is None or GUARDS.search(d.name) for d in route.dependencies):
+    if any(d.is_foreign or GUARDS.search(d.name) for d in route.dependencies):
         return
     if any(_asks(f, 0) for f in (function, *providers) if f is not None) or _stack_asks(route):
         return

@@ -15,6 +15,7 @@ from fastapi_audit.evidence.source.libraries import (
     SECURITY_PREFIX,
 )
 from fastapi_audit.evidence.source.probing import probe_of
+from fastapi_audit.evidence.source.stack import refusals, role_of
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -86,6 +87,13 @@ class Dependency:
         """The project class whose constructor is the provider, for `Depends(Class)`."""
         provider = self.provider
         return self.source.class_of(provider) if isinstance(provider, ClassValue) else None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether what it runs is not in the program."""
+        provider = self.provider
+        own = isinstance(provider, Instance) and isinstance(provider.cls, ClassValue)
+        return self.function is None and self.cls is None and not own
 
     @property
     def name(self) -> str:
@@ -432,6 +440,16 @@ class Middleware(Registered):
         if isinstance(self.cls, External):
             return self.cls.name in names
         return isinstance(self.cls, ClassValue) and not self.cls.externals().isdisjoint(names)
+
+    @cached_property
+    def role(self) -> str:
+        """What it is for, one of `ROLES`: `observing`, `cors`, `refusing`, `compressing`, `other` …"""
+        return role_of(self)
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """The error statuses that project code answers with in place of the rest of the stack."""
+        return frozenset(status for function in self.functions for status in refusals(function))
 
     def constant(self, name: str) -> object:
         """The constant that an option got; `...` when it is not known, `None` when the option was not passed."""
