@@ -97,3 +97,9 @@ def test_a_proxy_is_what_stands_in_front(reading: Reading) -> None:
     assert [type(front).__name__ for front in alone.behind_proxy] == ["Proxy"]
     composed = reading({"compose.yaml": "services:\n  web:\n    image: nginx:1.27"})
     assert [type(front).__name__ for front in composed.behind_proxy] == ["Service"]
+
+
+def test_a_variable_that_is_set_beside_it_is_followed(reading: Reading) -> None:
+    text = 'server {\n  set $target "http://api:8000";\n  location / { proxy_pass $target; }\n}'
+    (location,) = reading({"nginx.conf": text}).proxy_locations
+    assert location.passes_to == ("api:8000",)

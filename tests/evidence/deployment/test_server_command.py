@@ -273,3 +273,29 @@ def test_uvicorn_run_in_python_is_the_same_model() -> None:
     command = python_command(call, keywords)
     assert (command.target.value, command.workers.number, command.reload.known) == ("main:app", 4, False)
     assert (command.workers.text and command.workers.text.raw, command.host.value) == ("4", "127.0.0.1")
+
+
+@pytest.mark.parametrize("written", ["gunicorn --help", "uvicorn --version", "gunicorn --check-config app:app"])
+def test_a_server_that_only_answers_a_question_is_no_server(reading: Reading, written: str) -> None:
+    assert reading({"run.sh": f"if {written} | grep -q control; then echo yes; fi"}).commands == ()
+
+
+def test_what_only_the_running_shell_knows_is_unknown(reading: Reading) -> None:
+    command = only(
+        reading({"run.sh": 'HOST="$1"\nN=$(nproc)\nexec uvicorn app:app --host "$HOST" --workers $N'}).commands
+    )
+    assert (command.host.known, command.workers.known) == (False, False)
+
+
+def test_the_entrypoint_of_a_base_image_runs_what_it_is_given(reading: Reading) -> None:
+    files = image('ENTRYPOINT ["/usr/local/bin/docker-entrypoint.sh"]\nCMD ["uvicorn", "app:app"]', "acme/base:1")
+    assert only(reading(files).commands).target.value == "app:app"
+
+
+def test_the_branches_of_a_script_are_not_added_up(reading: Reading) -> None:
+    script = "if [ -n $X ]; then uvicorn app:app --workers 4; else uvicorn app:app --reload; fi"
+    deployment = reading({"run.sh": script})
+    assert [c.is_conditional for c in deployment.commands] == [True, True]
+    total = deployment.workers_total
+    assert total is not None
+    assert total.count == 4

@@ -182,7 +182,7 @@ def _total(name: str, commands: list[ServerCommand]) -> WorkerTotal:
     terms: list[str] = []
     unknown: list[str] = []
     count, least = 0, 0
-    for command in commands:
+    for command in _at_once(commands):
         label = _label(command)
         processes, replicas = command.processes, _replicas(command)
         if processes is None:
@@ -195,6 +195,19 @@ def _total(name: str, commands: list[ServerCommand]) -> WorkerTotal:
         terms.append(f"{label}: {shown} x {replicas if replicas is not None else '?'} replicas")
     arithmetic = f"{' + '.join(terms)} = {count if not unknown else f'at least {least}'}"
     return WorkerTotal(name, None if unknown else count, least, arithmetic, tuple(unknown), tuple(commands))
+
+
+def _at_once(commands: list[ServerCommand]) -> Iterator[ServerCommand]:
+    """Of the branches of one script only the one that starts the most: they do not run together."""
+    branches: dict[tuple[str, str], list[ServerCommand]] = {}
+    for command in commands:
+        if command.is_conditional:
+            branches.setdefault((_label(command), command.path), []).append(command)
+        else:
+            yield command
+    for alternatives in branches.values():
+        unknown = [command for command in alternatives if command.processes is None]
+        yield unknown[0] if unknown else max(alternatives, key=lambda command: command.processes or 0)
 
 
 def _label(command: ServerCommand) -> str:
@@ -239,6 +252,7 @@ IMAGES: tuple[tuple[str, ServiceKind], ...] = (
     (r"^prometheus$", ServiceKind.PROMETHEUS),
     (r"^grafana(?:-oss|-enterprise)?$", ServiceKind.GRAFANA),
 )
+PROXY_NAME = re.compile(r"^(?:nginx|traefik|caddy|haproxy|envoy)$")
 WORKERS = re.compile(r"\b(?:celery|arq|rq|dramatiq|taskiq|saq|huey|procrastinate|rqworker|faststream)\b")
 MIGRATIONS = re.compile(r"\b(?:alembic|aerich|yoyo|flyway|liquibase|migrate|migrations?|prestart)\b")
 
@@ -246,6 +260,12 @@ MIGRATIONS = re.compile(r"\b(?:alembic|aerich|yoyo|flyway|liquibase|migrate|migr
 def _kind(service: Service, image: Image | None) -> ServiceKind:
     reference = image.final.base if image else None if service.build else service.image
     base = reference.base_name.lower() if reference else ""
+    if image and image.final.command and image.final.command.words:
+        # What the base image brings does not run when the Dockerfile says what does.
+        program = image.final.command.values[0].rpartition("/")[2]
+        base = program if program in base or base in program else ""
+    if PROXY_NAME.search(service.name) and not base.startswith("python"):
+        return ServiceKind.PROXY
     for pattern, kind in IMAGES:
         if base and re.search(pattern, base):
             return kind

@@ -20,8 +20,14 @@ SERVERS = {
     "hypercorn": Program.HYPERCORN,
     "granian": Program.GRANIAN,
 }
+ASKING = frozenset({"--help", "-h", "--version", "--check-config", "--print-config"})
+"""With one of these a server says something and ends."""
+
 PYTHON = re.compile(r"^python(?:\d(?:\.\d+)?)?$")
 PYTHON_WITH_VALUE = frozenset({"-W", "-X"})
+
+ENTRYPOINT = re.compile(r"entry-?point[\w.-]*$")
+"""The script of a base image: by custom it ends in `exec "$@"`."""
 
 PREFIXES: Mapping[str, tuple[str, frozenset[str], int]] = {
     "tini": ("", frozenset({"-p", "-e"}), 0),
@@ -151,6 +157,8 @@ def _server(name: str, words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
         words = (words[0], *words[2:])
     else:
         program = SERVERS[name]
+    if any(word.value in ASKING for word in words[1:]):
+        return
     text = _stretch(words, way)
     yield Launch(program, words, text, way.wrappers, way.hops, way.beforehand, way.assignments)
 
@@ -263,3 +271,5 @@ def _other(words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
     index = next((i for i, word in enumerate(words) if word.value == "--"), None)
     if index is not None:
         yield from follow(words[index + 1 :], way.past(words[0].value))
+    elif ENTRYPOINT.search(words[0].value):
+        yield from follow(words[1:], way.past(words[0].value))

@@ -16,7 +16,7 @@ from fastapi_audit.evidence.deployment.launching import Launch, Way, launches
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.server_command import Home, ServerCommand, Variable
 from fastapi_audit.evidence.deployment.server_programs import DIALECTS, Program, read_arguments
-from fastapi_audit.evidence.deployment.settling import Surroundings, filled, settle, settle_call
+from fastapi_audit.evidence.deployment.settling import RUNNING, Surroundings, filled, settle, settle_call
 from fastapi_audit.evidence.deployment.shell import Assignment, Parsed, ShellScript, split
 from fastapi_audit.evidence.deployment.text import Text
 
@@ -342,7 +342,7 @@ def _assigned(
     for assignment in assignments:
         written = assignment.value.value
         answer = filled(written, usable)
-        value = None if "$(" in written or "`" in written else answer.value
+        value = None if RUNNING.search(answer.value or "") else answer.value
         usable[assignment.name] = Variable(assignment.name, value, answer.certain, assignment.value)
         if assignment.exported or assignment.name in exported:
             exported[assignment.name] = usable[assignment.name]

@@ -92,10 +92,18 @@ class ProxyLocation:
         directive = self.proxy_pass
         if directive is None:
             return ()
-        target = re.sub(r"^https?://", "", directive.values[0])
+        target = re.sub(r"^https?://", "", self._resolved(directive.values[0]))
         host = target if target.startswith("unix:") else target.partition("/")[0]
         group = next((u for u in self.upstreams if u.name == host), None)
         return tuple(s.value for s in group.servers) if group else (host,)
+
+    def _resolved(self, value: str) -> str:
+        """A value that is one variable, as `set` gives it."""
+        for level in reversed(self.levels) if value.startswith("$") else ():
+            for directive in level:
+                if directive.name == "set" and directive.values[:1] == (value,) and len(directive.values) > 1:
+                    return directive.values[1]
+        return value
 
     @property
     def headers(self) -> Mapping[str, Text]:

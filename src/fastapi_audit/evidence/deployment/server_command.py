@@ -268,6 +268,11 @@ class ServerCommand:
         return self.receives_signals is True and any(not hop.command.execd for hop in self.hops)
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether it stands in a branch of a shell and so runs only sometimes: `if [ "$RELOAD" = true ]`."""
+        return any(hop.command.conditional for hop in self.hops)
+
+    @property
     def is_container(self) -> bool:
         """Whether it is the main process of a container."""
         return self.home in {Home.DOCKERFILE, Home.COMPOSE, Home.KUBERNETES}

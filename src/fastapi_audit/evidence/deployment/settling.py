@@ -22,6 +22,9 @@ from fastapi_audit.evidence.deployment.variables import Filled, fill
 BOUND = frozenset({Program.GUNICORN, Program.HYPERCORN})
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  what gunicorn binds to when PORT is set; nothing listens here
 
+RUNNING = re.compile(r"`|\$[\w@*#?!({]")
+"""Command substitution, `$1`, `$@`: known only while the shell runs."""
+
 Settings = dict[str, Setting]
 
 
@@ -86,7 +89,7 @@ def _given(arguments: Arguments, variables: Mapping[str, Variable], decided: Dec
     found: Settings = {}
     for name, given in arguments.given.items():
         answer = filled(given.value, variables)
-        hidden = answer.value is None or "$(" in given.value or "`" in given.value
+        hidden = answer.value is None or bool(RUNNING.search(answer.value))
         value = None if hidden else answer.value
         found[name] = Setting(name, value, decided, given.text, given.option, not hidden, answer.certain)
     return found

@@ -1,6 +1,7 @@
 """A file of the project and the stretches of it that facts stand on, for locations and exact edits."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fastapi_audit.model import Edit, Location
@@ -54,7 +55,7 @@ class Text:
     """Exclusive."""
     value: str
     """What it means: without quotes, escapes and line continuations."""
-    offsets: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    offsets: Sequence[int] = field(default=(), repr=False, compare=False)
     """For each character of the value, its offset in the file; empty when the value begins at `start` as written."""
 
     def __str__(self) -> str:
@@ -92,9 +93,13 @@ class Text:
         plain = not offsets or (offsets[0] == start and offsets[-1] - start == len(value) - 1)
         return Text(self.document, start, end, value, () if plain else offsets)
 
-    def quoted(self, value: str, offsets: tuple[int, ...]) -> "Text":
+    def quoted(self, value: str, offsets: Sequence[int]) -> "Text":
         """The same stretch with another reading of it; the offsets are indices into this value."""
-        return Text(self.document, self.start, self.end, value, tuple(self.offset(i) for i in offsets))
+        if isinstance(offsets, range) and not self.offsets:
+            moved: Sequence[int] = range(self.start + offsets.start, self.start + offsets.stop)
+        else:
+            moved = tuple(self.offset(i) for i in offsets)
+        return Text(self.document, self.start, self.end, value, moved)
 
     def replaced(self, new: str) -> Edit:
         """Writes `new` in its place, quotes included."""

@@ -22,6 +22,13 @@ ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "e"
 WIDTHS = {"x": 2, "u": 4, "U": 8}
 INDENTATION = re.compile(r"([ \t]*)(?:[-?:][ \t]+)*")
 MARKER = re.compile(r"[-?:][ \t]+")
+QUOTED = {
+    "double_quote_scalar": re.compile(r"[\\\n]"),
+    "string": re.compile(r"[\\\n]"),
+    "single_quote_scalar": re.compile(r"['\n]"),
+}
+"""What makes a quoted scalar mean something else than what is between its quotes."""
+
 PAIRS = frozenset({"block_mapping_pair", "flow_pair", "pair"})
 SCALARS = frozenset(
     {"plain_scalar", "double_quote_scalar", "single_quote_scalar", "block_scalar"}
@@ -303,6 +310,9 @@ class _Builder:
         written, kind = self.stretch(node), node.kind()
         if written.end - written.start > LONGEST_SCALAR:
             return Scalar(written, quoted=True)
+        inner = written.raw[1:-1]
+        if kind in QUOTED and not QUOTED[kind].search(inner):
+            return Scalar(written.quoted(inner, range(1, len(inner) + 1)), quoted=True)
         if kind in {"double_quote_scalar", "string"}:
             return Scalar(written.quoted(*_double_quoted(written.raw)), quoted=True)
         if kind == "single_quote_scalar":
