@@ -174,6 +174,9 @@ BOUND_TO_PROCESS = re.compile(
 )
 
 
+STATISTICS = re.compile(r"_\w*(?:cache|count|stats|total|seen|warned|logged|last)\w*$|\w*_cache$", re.IGNORECASE)
+"""Private names of what a process remembers about itself, or keeps to be faster."""
+
 NEAR = 2
 """Further calls away from a handler than this, what changes is more often meant to be the process's own."""
 
@@ -189,7 +192,7 @@ def variables(variable: Variable, project: Project) -> Iterator[Finding]:
     if not changes:
         return
     found = _finding(changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
-    cached = all(_is_cache(c, variable.name) for c in changes)
+    cached = all(_is_cache(c, variable.name) for c in changes) or STATISTICS.match(variable.name) is not None
     yield replace(found, severity=Severity.LOW, confidence=Confidence.LOW) if cached else found
 
 
