@@ -242,7 +242,7 @@ def _is_random(value: str) -> bool:
 def _echoes(name: str, value: str) -> bool:
     """Whether the value only spells the name, as constants for fields, headers and variables do."""
     bare_name, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
-    return bare in bare_name or bare_name in bare
+    return bare in bare_name
 
 
 @rule.check
@@ -351,7 +351,7 @@ def defaults(call: Call) -> Iterator[Finding]:
         return
     variable, value = name.constant, default.constant
     severity = _judged(variable, value) if isinstance(variable, str) and isinstance(value, str) else None
-    if severity is not None and not _echoes(str(variable), str(value)):
+    if severity is not None and value != variable:
         yield call.finding(
             f"Without `{variable}` in the environment nothing fails: the service runs with `{value}`, which everybody "
             f'can read here. Use `os.environ["{variable}"]`.',
