@@ -750,7 +750,16 @@ class Body:
 
     def statements_of(self, *kinds: str) -> list[Statement]:
         """The statements of some kinds: `raise`, `return`, `loop`, `try`, `assign` …"""
+        if len(kinds) == 1:
+            return self._statements_by_kind.get(kinds[0], [])
         return [s for s in self.statements if s.kind in kinds]
+
+    @cached_property
+    def _statements_by_kind(self) -> dict[str, list[Statement]]:
+        found: dict[str, list[Statement]] = {}
+        for statement in self.statements:
+            found.setdefault(statement.kind, []).append(statement)
+        return found
 
     def calls_to(self, *names: str) -> list[Call]:
         """The calls to these dotted names; `requests.*` takes everything below."""
@@ -818,14 +827,20 @@ class Module(Body):
         """The classes at the top level and inside classes."""
         return self.source.classes_of(self)
 
-    @property
+    @cached_property
     def imports(self) -> frozenset[str]:
         """The dotted names that the file imports anywhere: `fastapi`, `fastapi.FastAPI`, `sqlalchemy.orm` …"""
         return frozenset(name for name, level in self.file.facts[1] if level == 0)
 
     def imports_any(self, *tops: str) -> bool:
         """Whether it imports one of these distributions' modules."""
-        return any(name == top or name.startswith(f"{top}.") for name in self.imports for top in tops)
+        return not self._packages.isdisjoint(tops)
+
+    @cached_property
+    def _packages(self) -> frozenset[str]:
+        """The imports with every package above them."""
+        parts = (name.split(".") for name in self.imports)
+        return frozenset(".".join(p[: end + 1]) for p in parts for end in range(len(p)))
 
     def import_edit(self, statement: str) -> Edit | None:
         """An edit that adds an import after the last one at the top of the file; `None` when it is there already."""

@@ -366,29 +366,35 @@ class Source(Program):
     def _methods_of(self, names: set[str]) -> set[str]:
         """The last parts that calls to these names may be written with, aliases of imports included."""
         lasts = {n.rpartition(".")[2] for n in names}
-        for file in self.application_files:
-            scope = self.evaluation.scope_of(file)
-            lasts.update(k for k, v in scope.names.items() if isinstance(v, External) and v.name in names)
-        for body in self.bodies:
-            if isinstance(body, Function):
-                for statement in body.statements_of("import"):
-                    node = statement.node
-                    if isinstance(node, syntax.Import):
-                        lasts.update(alias for name, alias in node.names if alias and name.rpartition(".")[2] in lasts)
-        lasts.update(self._variables_of(lasts))
+        for variable, name in self._external_variables:
+            if name in names:
+                lasts.add(variable)
+        for last in tuple(lasts):
+            lasts.update(self._renamed.get(last, ()))
         return lasts
 
-    def _variables_of(self, lasts: set[str]) -> Iterator[str]:
-        """`get = requests.get`: a variable that holds the function."""
+    @cached_property
+    def _external_variables(self) -> list[tuple[str, str]]:
+        """Module-level names of the application that stand for something foreign, with its dotted name."""
+        scopes = (self.evaluation.scope_of(file) for file in self.application_files)
+        return [(k, v.name) for scope in scopes for k, v in scope.names.items() if isinstance(v, External)]
+
+    @cached_property
+    def _renamed(self) -> dict[str, set[str]]:
+        """Last part of a name → what functions call it: `from m import name as other`, `other = client.name`."""
+        found: dict[str, set[str]] = {}
         for body in self.bodies:
-            for statement in body.statements_of("assign"):
-                node = statement.node
-                if (
-                    isinstance(node, syntax.Assign)
-                    and isinstance(node.value, syntax.Attribute)
-                    and node.value.attr in lasts
-                ):
-                    yield from (t.id for t in node.targets if isinstance(t, syntax.Name))
+            for statement in body.statements_of("import", "assign"):
+                match statement.node:
+                    case syntax.Import(names=names) if isinstance(body, Function):
+                        for name, alias in names:
+                            if alias:
+                                found.setdefault(name.rpartition(".")[2], set()).add(alias)
+                    case syntax.Assign(value=syntax.Attribute(attr=attr), targets=targets):
+                        found.setdefault(attr, set()).update(t.id for t in targets if isinstance(t, syntax.Name))
+                    case _:
+                        pass
+        return found
 
     @cached_property
     def instances(self) -> list[Instance]:
