@@ -9,10 +9,11 @@ without doing anything: measured, 40 requests of 0.3 s take 0.35 s, the 41st wai
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Function
+from fastapi_audit.evidence import Function, Reach
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 LONGEST_SECONDS = 1
+SHARED = ("starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync")
 CONTEXTS = frozenset({"route", "dependency"})
 
 rule = Rule(
@@ -65,6 +66,7 @@ rule = Rule(
             @app.get("/slow")
             async def slow() -> None:
                 await asyncio.sleep(2)
+                await asyncio.to_thread(later)
             """
         ),
     ],
@@ -73,7 +75,7 @@ rule = Rule(
 
 @rule.check
 def sleepers(function: Function) -> Iterator[Finding]:
-    way = next((w for w in function.ways if not w.on_loop and w.context in CONTEXTS), None)
+    way = next((w for w in function.ways if not w.on_loop and w.context in CONTEXTS and in_shared_thread(w)), None)
     if way is None or function.on_event_loop is not None:
         return
     for call in function.calls_to("time.sleep"):
@@ -81,11 +83,21 @@ def sleepers(function: Function) -> Iterator[Finding]:
         seconds = given.constant if given is not None else None
         if (isinstance(seconds, int | float) and seconds >= LONGEST_SECONDS) or call.loops:
             yield call.finding(
-                f"while this sleeps it holds one of the 40 threads that all plain handlers share: {way.arrow('time.sleep')}. Make "
-                "the handler `async def` and await `asyncio.sleep`",
+                f"while this sleeps it holds one of the 40 threads that all plain handlers share: {way.arrow('time.sleep')}. Await "
+                "`asyncio.sleep` in an `async def` instead",
                 trace=way.trace(call),
                 operation=way.operation,
             )
+
+
+def in_shared_thread(way: Reach) -> bool:
+    """Whether the thread is one of the 40, and not of an executor or its own."""
+    step: Reach | None = way
+    while step is not None and step.before is not None:
+        if step.before.on_loop and not step.on_loop:
+            return step.call is not None and step.call.name in SHARED
+        step = step.before
+    return True
 
 
 @rule.proof
