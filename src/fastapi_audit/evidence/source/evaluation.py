@@ -54,6 +54,8 @@ MOST_STEPS_A_CALL = 60_000
 DEEPEST_CALL = 24
 _SAYS_NOTHING = ("typing.Any", "object", "typing.Self", "typing.Callable", "collections.abc.Callable", "callable")
 """Annotations that tell less than the code."""
+MOST_PLAIN_CALLS = 3000
+"""The same for a function that only gets constants, such as one that puts a prefix before a path."""
 MOST_CALLS = 60
 """A function that is called more often than this registers nothing new, unless it is handed an application."""
 MOST_ROUNDS = 400
@@ -1229,9 +1231,10 @@ class Evaluation:
     def _worth_following(self, function: FunctionValue, args: tuple[Value, ...], keywords: dict[str, Value]) -> bool:
         """After the import only what is handed an application, or called often for its value, is business logic."""
         counted = self._followed[id(function.node)] = self._followed.get(id(function.node), 0) + 1
-        if counted < MOST_CALLS and self.stage == "import":
-            return True
         given = (*args, *keywords.values(), *([function.receiver] if function.receiver is not None else []))
+        most = MOST_PLAIN_CALLS if all(isinstance(v, Constant) for v in given) else MOST_CALLS
+        if counted < most and self.stage == "import":
+            return True
         return any(_holds_application(v) for v in given)
 
     def _result(self, function: FunctionValue, returned: list[Value]) -> Value:
