@@ -69,7 +69,7 @@ rule = Rule(
                 password: SecretStr
                 token_count: int
 
-            RESET_PASSWORD = "/password/reset"
+            RESET_PASSWORD = "/".join(["", "password", "reset"])
             logger = logging.getLogger(__name__)
             app = FastAPI()
 
@@ -139,7 +139,8 @@ def _is_secret(given: Expression) -> bool:
     if given.name in WHOLE:
         return True
     last = (given.written or "").rpartition(".")[2]
-    if SECRET.match(last) is None or HARMLESS.match(last) or given.constant is not UNKNOWN:
+    # A name in capitals is a constant of the program, such as the path of a route.
+    if SECRET.match(last) is None or HARMLESS.match(last) or last.isupper() or given.constant is not UNKNOWN:
         return False
     # Only a text or something unknown can be the secret itself.
     return given.type_name in {None, "str", "bytes"}
