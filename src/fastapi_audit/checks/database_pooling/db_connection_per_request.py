@@ -103,7 +103,7 @@ rule = Rule(
             """
         ),
     ],
-    unproven="The cost shows against a real database server only; a test marked services measures it there.",
+    unproven="The cost shows against a real database server only, and as a time, which differs between machines.",
 )
 
 OPENING = [
