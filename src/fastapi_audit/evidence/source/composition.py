@@ -844,11 +844,7 @@ class _Builder:
         )
         self.app.routes.append(route)
         is_application = isinstance(app, Instance) and app.is_a(*APPLICATIONS, *ROUTERS)
-        if (
-            app is None
-            or isinstance(app, Unknown)
-            or (isinstance(app, Instance) and is_application and app.site is None)
-        ):
+        if app is None or isinstance(app, Unknown) or (isinstance(app, Instance) and _is_open(app)):
             self.lose("mount", "which application is mounted is not known", entry)
         if isinstance(app, Instance) and is_application:
             self.mounted.append((app, full, entry))
@@ -868,6 +864,11 @@ class _Builder:
         elif item.is_a("starlette.routing.Route", "fastapi.routing.APIRoute"):
             kind = "http" if item.is_a("fastapi.routing.APIRoute") else "starlette"
             self.route(made, self.app.instance, path, self.methods(made), made.argument("endpoint", 1), kind)
+
+
+def _is_open(app: Instance) -> bool:
+    """Whether it is an application known only by its type, or what a foreign function made."""
+    return (app.is_a(*APPLICATIONS, *ROUTERS) and app.site is None) or app.type_name.endswith("()")
 
 
 def mount_applications(apps: list[App]) -> None:

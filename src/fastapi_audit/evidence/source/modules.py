@@ -160,7 +160,9 @@ class Modules:
     def is_package(self, dotted: str, importer: SourceFile) -> bool:
         """Whether a dotted name is a folder of the program, with or without `__init__.py`."""
         base = dotted.replace(".", "/")
-        roots = [*self._packages.get(dotted.partition(".")[0], []), *_prefixes(importer.path)]
+        # What stands inside a package is not found by its bare name: there `import fastapi` is the library.
+        above = (prefix for prefix in _prefixes(importer.path) if f"{prefix}__init__.py" not in self.files)
+        roots = [*self._packages.get(dotted.partition(".")[0], []), *above]
         return any(root + base in self._folders for root in roots)
 
 

@@ -1,0 +1,338 @@
+"""Routes and middleware are known as the program composes them: factories, classes, loops, conditions, mounts."""
+
+from inspect import cleandoc
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.evidence import Gathering, Project, gather
+
+CASES = {
+    "a class registers on its own router": (
+        {
+            "main.py": """
+            from fastapi import APIRouter, FastAPI
+
+            class Users:
+                def __init__(self, prefix: str) -> None:
+                    self.router = APIRouter(prefix=prefix)
+                    self.router.add_api_route("/{id}", self.read, methods=["GET"])
+
+                def read(self, id: int) -> int:
+                    return id
+
+            app = FastAPI()
+            app.include_router(Users("/users").router)
+            app.include_router(Users("/admins").router, prefix="/v1")
+            """
+        },
+        ["GET /users/{id}", "GET /v1/admins/{id}"],
+    ),
+    "an attrs factory decorates inside a method": (
+        {
+            "main.py": """
+            from attrs import define, field
+            from fastapi import APIRouter, FastAPI
+
+            @define(kw_only=True)
+            class Tiles:
+                router: APIRouter = field(factory=APIRouter)
+                name: str = "tiles"
+
+                def __attrs_post_init__(self) -> None:
+                    self.register()
+
+                def register(self) -> None:
+                    @self.router.get(f"/{self.name}/{{z}}")
+                    def tile(z: int) -> int:
+                        return z
+
+            app = FastAPI()
+            app.include_router(Tiles(name="cog").router)
+            app.include_router(Tiles(name="stac").router)
+            """
+        },
+        ["GET /cog/{z}", "GET /stac/{z}"],
+    ),
+    "routers of a dict are included in a loop, with a setting's default as prefix": (
+        {
+            "main.py": """
+            from fastapi import FastAPI
+            from pydantic_settings import BaseSettings
+            from routes import ROUTERS
+
+            class Settings(BaseSettings):
+                prefix: str = "/api"
+
+            settings = Settings()
+
+            def create_app() -> FastAPI:
+                app = FastAPI()
+                for name, router in ROUTERS.items():
+                    app.include_router(router, prefix=f"{settings.prefix}/{name}")
+                return app
+            """,
+            "routes/__init__.py": """
+            from .users import router as users
+            from .leads import build
+
+            ROUTERS = {"users": users, "leads": build()}
+            """,
+            "routes/users.py": """
+            from fastapi import APIRouter
+
+            router = APIRouter()
+
+            @router.get("/me")
+            async def me() -> int:
+                return 1
+            """,
+            "routes/leads.py": """
+            from fastapi import APIRouter
+
+            def build() -> APIRouter:
+                made = APIRouter()
+
+                @made.post("")
+                def create() -> int:
+                    return 1
+
+                return made
+            """,
+        },
+        ["GET /api/users/me", "POST /api/leads"],
+    ),
+    "a package called fastapi inside the program is not the library": (
+        {
+            "shop/__init__.py": "",
+            "shop/server/__init__.py": "",
+            "shop/server/fastapi/__init__.py": """
+            import fastapi
+
+            class Server:
+                def __init__(self) -> None:
+                    self._app = fastapi.FastAPI()
+                    self.router = fastapi.APIRouter()
+                    self.router.add_api_route("/version", self.version, methods=["GET"])
+                    self._app.include_router(self.router)
+
+                def app(self):
+                    return self._app
+
+                def version(self) -> str:
+                    return "1"
+            """,
+            "shop/app.py": """
+            from shop.server.fastapi import Server
+
+            app = Server().app()
+            """,
+        },
+        ["GET /version"],
+    ),
+    "fastapi-utils serves the methods of a class": (
+        {
+            "main.py": """
+            from fastapi import APIRouter, FastAPI
+            from fastapi_utils.cbv import cbv
+
+            router = APIRouter()
+
+            @cbv(router)
+            class Items:
+                @router.get("/items")
+                def items(self) -> list[int]:
+                    return []
+
+            app = FastAPI()
+            app.include_router(router)
+            """
+        },
+        ["GET /items"],
+    ),
+    "a router subclass that wraps the registration": (
+        {
+            "main.py": """
+            from fastapi import APIRouter, FastAPI
+
+            class Slashes(APIRouter):
+                def add_api_route(self, path, endpoint, **options):
+                    super().add_api_route(path, endpoint, **options)
+                    super().add_api_route(path + "/", endpoint, **options)
+
+            router = Slashes(prefix="/twin")
+
+            def read() -> int:
+                return 1
+
+            router.add_api_route("/a", read, methods=["GET"])
+            app = FastAPI()
+            app.include_router(router)
+            """
+        },
+        ["GET /twin/a", "GET /twin/a/"],
+    ),
+    "a lifespan registers routes": (
+        {
+            "main.py": """
+            from contextlib import asynccontextmanager
+            from fastapi import APIRouter, FastAPI
+
+            def register(app: FastAPI) -> None:
+                router = APIRouter(prefix="/late")
+                router.add_api_route("", lambda: 1)
+                app.include_router(router)
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                register(app)
+                yield
+
+            app = FastAPI(lifespan=lifespan)
+            """
+        },
+        ["GET /late"],
+    ),
+    "an application is mounted below another": (
+        {
+            "main.py": """
+            from fastapi import FastAPI
+
+            api = FastAPI()
+
+            @api.websocket("/ws")
+            async def socket(websocket) -> None: ...
+
+            app = FastAPI()
+            app.mount("/api", api)
+            """
+        },
+        ["WEBSOCKET /api/ws"],
+    ),
+}
+
+
+def read(folder: Path, files: dict[str, str]) -> Project:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(cleandoc(text) + "\n")
+    return gather(Gathering(folder, use_cache=False))
+
+
+@pytest.mark.parametrize(("files", "routes"), CASES.values(), ids=CASES.keys())
+def test_routes_are_known(tmp_path: Path, files: dict[str, str], routes: list[str]) -> None:
+    project = read(tmp_path, files)
+
+    assert [f"{m} {row.path}" for row in project.routes for m in row.methods] == routes
+    assert not project.source.unresolved
+
+
+def test_an_early_return_puts_its_condition_on_what_follows(tmp_path: Path) -> None:
+    project = read(
+        tmp_path,
+        {
+            "main.py": """
+            import os
+            from fastapi import FastAPI
+
+            def debug_routes(app: FastAPI) -> None:
+                if not os.environ.get("DEBUG"):
+                    return
+                app.add_api_route("/debug", lambda: 1)
+
+            app = FastAPI()
+            debug_routes(app)
+            app.add_api_route("/always", lambda: 1)
+            """
+        },
+    )
+
+    assert [(r.path, r.condition is None) for r in project.routes] == [("/debug", False), ("/always", True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("getattr(app, os.environ['METHOD'])('/x')(read)", "route"),
+        ("app.add_api_route(os.environ['PATH_OF_X'], read)", "route"),
+        ("app.include_router(importlib.import_module(os.environ['MODULE']).router)", "router"),
+        ("app.mount('/x', load())", "mount"),
+    ],
+)
+def test_what_only_running_would_tell_is_listed_with_its_place(tmp_path: Path, line: str, kind: str) -> None:
+    imports = "import importlib, os\nfrom fastapi import FastAPI\nfrom somewhere import load\n"
+    text = f"{imports}\ndef read() -> int:\n    return 1\n\napp = FastAPI()\n{line}\n"
+    project = read(tmp_path, {"main.py": text})
+
+    assert [(u.kind, u.location and u.location.line) for u in project.source.unresolved] == [(kind, 9)]
+
+
+def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> None:
+    project = read(
+        tmp_path,
+        {
+            "main.py": """
+            from fastapi import FastAPI
+            from starlette.middleware import Middleware
+            from starlette.middleware.cors import CORSMiddleware
+            from starlette.middleware.gzip import GZipMiddleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+            app = FastAPI(middleware=[Middleware(GZipMiddleware), Middleware(TrustedHostMiddleware)])
+            app.add_middleware(CORSMiddleware)
+
+            @app.middleware("http")
+            async def timed(request, call_next):
+                return await call_next(request)
+            """
+        },
+    )
+
+    assert [row.cls.rpartition(".")[2] for row in project.middleware] == [
+        "timed",
+        "CORSMiddleware",
+        "GZipMiddleware",
+        "TrustedHostMiddleware",
+    ]
+
+
+def test_auth_is_known_from_every_level(tmp_path: Path) -> None:
+    project = read(
+        tmp_path,
+        {
+            "main.py": """
+            from typing import Annotated
+            from fastapi import APIRouter, Depends, FastAPI, Security
+            from fastapi.security import HTTPBearer
+
+            bearer = HTTPBearer()
+            User = Annotated[str, Depends(bearer)]
+
+            def check_api_key() -> None: ...
+
+            router = APIRouter(dependencies=[Depends(check_api_key)])
+
+            @router.get("/router")
+            def by_router() -> int: ...
+
+            app = FastAPI()
+            app.include_router(router)
+
+            @app.get("/alias")
+            def by_alias(user: User) -> int: ...
+
+            @app.get("/route", dependencies=[Security(bearer)])
+            def by_route() -> int: ...
+
+            @app.get("/open")
+            def nobody() -> int: ...
+            """
+        },
+    )
+
+    assert {r.path: r.auth for r in project.routes} == {
+        "/router": ("main.check_api_key",),
+        "/alias": ("fastapi.security.HTTPBearer",),
+        "/route": ("fastapi.security.HTTPBearer",),
+        "/open": (),
+    }
