@@ -10,12 +10,15 @@ Await the asynchronous counterpart, hand the call to `run_in_threadpool`, or dec
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Blocking, Reach
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 ELSEWHERE = frozenset({"stream", "background-task", "lifespan", "startup"})
 """Contexts that other rules speak of, or in which no request waits."""
+
+SURE_STEPS = 5
 
 rule = Rule(
     __name__,
@@ -280,7 +283,7 @@ def blocking_calls(reach: Reach) -> Iterator[Finding]:
     for blocking in found:
         severity = {"file": Severity.LOW, "bulk": Severity.MEDIUM}.get(blocking.wait.kind)
         more = f" (and {len(blocking.further)} more here)" if blocking.further else ""
-        yield blocking.call.finding(
+        finding = blocking.call.finding(
             f"`{written(blocking)}` blocks the event loop{more}: {reach.arrow(written(blocking))}; every other request "
             f"of the worker waits. {blocking.wait.instead[0].upper()}{blocking.wait.instead[1:]}",
             fix=slept(blocking, reach) or threaded(reach),
@@ -288,6 +291,8 @@ def blocking_calls(reach: Reach) -> Iterator[Finding]:
             trace=reach.trace(blocking.call),
             operation=reach.operation,
         )
+        # Each step is resolved by itself; over many of them one may be a branch that this way never takes.
+        yield finding if reach.depth <= SURE_STEPS else replace(finding, confidence=Confidence.MEDIUM)
 
 
 def first_of(reach: Reach) -> Reach | None:

@@ -13,6 +13,8 @@ from fastapi_audit.evidence import Function, Reach
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 LONGEST_SECONDS = 1
+DEEPEST = 3
+"""Calls from the handler; what sleeps deeper down is a retry more often than a habit."""
 SHARED = ("starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync")
 CONTEXTS = frozenset({"route", "dependency"})
 
@@ -46,6 +48,7 @@ rule = Rule(
         Good(
             """
             import asyncio
+            import threading
             import time
 
             from fastapi import BackgroundTasks, FastAPI
@@ -60,6 +63,7 @@ rule = Rule(
             @app.get("/short")
             def short(tasks: BackgroundTasks) -> None:
                 tasks.add_task(later)
+                threading.Thread(target=later).start()
                 time.sleep(0.01)
 
 
@@ -76,7 +80,7 @@ rule = Rule(
 @rule.check
 def sleepers(function: Function) -> Iterator[Finding]:
     way = next((w for w in function.ways if not w.on_loop and w.context in CONTEXTS and in_shared_thread(w)), None)
-    if way is None or function.on_event_loop is not None:
+    if way is None or way.depth > DEEPEST or function.on_event_loop is not None:
         return
     for call in function.calls_to("time.sleep"):
         given = call.argument("secs", 0)
@@ -93,9 +97,11 @@ def sleepers(function: Function) -> Iterator[Finding]:
 def in_shared_thread(way: Reach) -> bool:
     """Whether the thread is one of the 40, and not of an executor or its own."""
     step: Reach | None = way
-    while step is not None and step.before is not None:
-        if step.before.on_loop and not step.on_loop:
-            return step.call is not None and step.call.name in SHARED
+    while step is not None and step.call is not None:
+        target = step.call.target
+        is_handed_over = target is None or target.node is not step.function.node
+        if is_handed_over and step.call.name not in SHARED:
+            return False
         step = step.before
     return True
 
