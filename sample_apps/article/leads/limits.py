@@ -5,7 +5,7 @@ from slowapi import Limiter
 from slowapi.util import get_remote_address
 
 router = APIRouter()
-limiter = Limiter(key_func=get_remote_address)  # wrong: ratelimit-memory-storage, ratelimit-key-behind-proxy
+limiter = Limiter(key_func=get_remote_address)  # wrong: ratelimit-memory-storage
 
 
 @router.post("/leads/{lead_id}/generate")
