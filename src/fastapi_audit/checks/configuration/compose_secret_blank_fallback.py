@@ -72,6 +72,7 @@ rule = Rule(
                       SECRET_KEY: ${SECRET_KEY:?is required}
                       SECRET_KEY_FILE: ${SECRET_KEY_FILE}
                       TOKEN_URL: ${TOKEN_URL}
+                      ANTHROPIC_API_KEY: ${ANTHROPIC_API_KEY}
                       PUBLIC_API_KEY_NAME: ${PUBLIC_API_KEY_NAME}
                       PASSWORD_HINT: "$$PASSWORD"
                       SENTRY_DSN: ${SENTRY_DSN:-}
@@ -89,10 +90,9 @@ rule = Rule(
     unproven="It takes docker compose, which is not there when the examples are served.",
 )
 
-SECRET = re.compile(
-    r"(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|(?:SECRET|API|PRIVATE|JWT|SIGNING|ENCRYPTION|ACCESS|AUTH)_?KEY|TOKEN)$",
-    re.IGNORECASE,
-)
+OWN = re.compile(r"(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|(?:SECRET|JWT|SIGNING|ENCRYPTION)_?KEY)$", re.IGNORECASE)
+FOREIGN = re.compile(r"(?:^|_)(?:(?:API|PRIVATE|ACCESS|AUTH)_?KEY|CLIENT_SECRET|TOKEN)$", re.IGNORECASE)
+"""Keys of somebody else's service: without one, that service refuses, and many are optional."""
 
 
 @rule.check
@@ -106,7 +106,8 @@ def services(service: Service) -> Iterator[Finding]:
 
 def _is_secret(variable: EnvVar, reference: Reference) -> bool:
     whole = variable.value is not None and variable.value.value == f"${{{reference.name}}}"
-    return bool(SECRET.search(reference.name) or (whole and SECRET.search(variable.name)))
+    names = (reference.name, variable.name) if whole else (reference.name,)
+    return any(OWN.search(name) and not FOREIGN.search(name) for name in names)
 
 
 def _finding(variable: EnvVar, reference: Reference) -> Finding:
