@@ -99,13 +99,13 @@ def test_only_layers_under_a_condition_may_be_absent_from_the_stack(tree: Path) 
     assert not compare(TRUTH, replace(TRUTH, middleware=(outer,)), tree).order_right
 
 
-def test_another_application_in_the_tree_is_not_judged_and_a_mounted_one_is(tree: Path) -> None:
+@pytest.mark.parametrize("label", ["shop:app", "shop.factory:create()"])
+def test_another_application_in_the_tree_is_not_judged(label: str, tree: Path) -> None:
     worker = [replace(ROUTE, path=f"/worker/{each}", line=each, app="shop.worker:app") for each in range(20, 23)]
-    truth = replace(TRUTH, target="shop:app")
-    handlers = (replace(ROUTE, app="shop:app"), replace(OTHER, app="shop:admin"), *worker)
-    layers = tuple(replace(each, app="shop:app") for each in TRUTH.middleware)
-    model = replace(TRUTH, handlers=handlers, middleware=(*layers, Layer("GZipMiddleware", app="shop:admin")))
-    compared = compare(truth, model, tree)
+    handlers = (replace(ROUTE, app=label), replace(OTHER, app=label), *worker)
+    layers = tuple(replace(each, app=label) for each in TRUTH.middleware)
+    model = replace(TRUTH, handlers=handlers, middleware=(Layer("GZipMiddleware", app="shop.worker:run"), *layers))
+    compared = compare(replace(TRUTH, target="shop:app"), model, tree)
     assert (len(compared.matched), compared.extra, compared.elsewhere) == (2, (), 3)
     assert compared.order_right
 
