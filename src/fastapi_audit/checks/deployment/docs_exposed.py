@@ -12,7 +12,7 @@ login.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import App, Project
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 DOCKERFILE = """
 FROM python:3.12-slim
@@ -136,9 +136,11 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
         return
     given = {name: written for name in SWITCHES if (written := app.written(name)) is not None}
     if not given and any(route.row().auth for route in app.routes):
-        yield call.finding(
+        yield Finding(
             "`/docs` and `/openapi.json` show every route and model to everybody, though the routes ask for a login. Set "
             "`openapi_url=None` in production, or let a setting decide.",
+            call.location,
+            confidence=Confidence.MEDIUM,
         )
     elif given.keys() == {"docs_url", "redoc_url"} and all(written.constant is None for written in given.values()):
         yield call.finding(
