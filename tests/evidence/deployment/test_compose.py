@@ -188,3 +188,12 @@ def test_the_kind_of_a_service_that_is_built_follows_from_the_base_of_its_image(
     image = deployment.image_of(edge)
     assert image is not None
     assert (edge.kind, image.path) == (ServiceKind.PROXY, "nginx/Dockerfile")
+
+
+def test_a_service_that_an_overlay_changes_keeps_its_command(reading: Reading) -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.13-slim\nCMD ["uvicorn", "app:app"]',
+        "compose.yaml": "services:\n  job:\n    build: .\n    command: python job.py",
+        "compose.extra.yaml": "services:\n  job:\n    restart: always",
+    }
+    assert [command.service for command in reading(files).commands] == [None]

@@ -299,3 +299,17 @@ def test_the_branches_of_a_script_are_not_added_up(reading: Reading) -> None:
     total = deployment.workers_total
     assert total is not None
     assert total.count == 4
+
+
+def test_an_array_of_words_is_followed_and_what_a_branch_adds_is_unknown(reading: Reading) -> None:
+    script = """
+        cmd=(gunicorn -k uvicorn_worker.UvicornWorker)
+        cmd+=( --workers "${WORKERS:-3}" app:app )
+        exec "${cmd[@]}"
+        """
+    command = only(reading({"start.sh": script}).commands)
+    assert (command.workers.number, command.target.value, command.receives_signals) == (3, "app:app", True)
+    assert command.reload.known
+    branch = script.replace("exec", 'if [ "$DEV" = 1 ]; then cmd+=( --reload ); fi\nexec')
+    command = only(reading({"start.sh": branch}).commands)
+    assert (command.workers.number, command.reload.known) == (3, False)

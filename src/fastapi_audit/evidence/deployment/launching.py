@@ -26,6 +26,7 @@ ASKING = frozenset({"--help", "-h", "--version", "--check-config", "--print-conf
 PYTHON = re.compile(r"^python(?:\d(?:\.\d+)?)?$")
 PYTHON_WITH_VALUE = frozenset({"-W", "-X"})
 
+ARRAY = re.compile(r"\$\{(\w+)\[[@*]\]\}")
 ENTRYPOINT = re.compile(r"entry-?point[\w.-]*$")
 """The script of a base image: by custom it ends in `exec "$@"`."""
 
@@ -109,6 +110,7 @@ class Way:
     assignments: tuple[Assignment, ...] = ()
     given: tuple[Text, ...] = ()
     """What `"$@"` stands for."""
+    arrays: Mapping[str, tuple[Text, ...]] = field(default_factory=dict, repr=False)
     text: Text | None = field(default=None, repr=False)
     depth: int = 0
     steps: Iterator[int] = field(default_factory=lambda: iter(range(MOST_STEPS)), repr=False)
@@ -140,6 +142,8 @@ def follow(words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
         yield from _shell(name, rest, way)
     elif words[0].value in {"$@", "$*", "${@}"}:
         yield from follow(way.given, replace(way, text=None, depth=way.depth + 1))
+    elif array := ARRAY.fullmatch(words[0].value):
+        yield from follow((*way.arrays.get(array[1], ()), *rest), replace(way, text=None, depth=way.depth + 1))
     elif name in PREFIXES:
         inner = _after(name, rest)
         label = f"{name} {PREFIXES[name][0]}".strip()
@@ -221,7 +225,8 @@ def _scripted(words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
     if script:
         shell = way.shell if script.shell == "sh" else script.shell
         inner = replace(way, shell=shell, given=words[1:], text=None, depth=way.depth + 1)
-        yield from _through(Parsed(script.commands, script.assignments), inner, is_script=True)
+        parsed = Parsed(script.commands, script.assignments, arrays=script.arrays)
+        yield from _through(parsed, inner, is_script=True)
 
 
 def _through(parsed: Parsed, way: Way, *, is_script: bool) -> Iterator[Launch]:
@@ -233,6 +238,7 @@ def _through(parsed: Parsed, way: Way, *, is_script: bool) -> Iterator[Launch]:
             hops=(*way.hops, Hop(way.shell, is_script, command)),
             beforehand=before,
             assignments=(*way.assignments, *parsed.assignments, *command.assignments),
+            arrays=parsed.arrays,
             text=command.text if not command.execd and not command.assignments else None,
             depth=way.depth + 1,
         )

@@ -306,7 +306,9 @@ def _as_words(command: CommandLine) -> tuple[Text, ...]:
 
 def _of_script(script: ShellScript, way: Way) -> Iterator[Launch]:
     line = CommandLine(
-        script.document.span(0, len(script.document.text)), (), Parsed(script.commands, script.assignments)
+        script.document.span(0, len(script.document.text)),
+        (),
+        Parsed(script.commands, script.assignments, arrays=script.arrays),
     )
     yield from launches(line, way)
 

@@ -1,7 +1,7 @@
 """Shell scripts and shell-form commands as simple commands in order, with exact places; nothing is run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -77,6 +77,8 @@ class ShellScript:
     commands: tuple[ShellCommand, ...]
     """In order; those of a function stand where it is called."""
     assignments: tuple[Assignment, ...]
+    arrays: Mapping[str, tuple[Text, ...]] = field(default_factory=dict, repr=False)
+    """`name=(word …)`; a further word `$name` stands for what a branch may add."""
     production: bool = True
 
     @property
@@ -102,7 +104,7 @@ def script(document: Document, *, production: bool = True) -> ShellScript:
     found = SHEBANG.match(document.text)
     walk = parse(document.span(0, len(document.text)))
     name = found[1] if found else "sh"
-    return ShellScript(document.path, document, name, walk.commands, walk.assignments, production)
+    return ShellScript(document.path, document, name, walk.commands, walk.assignments, walk.arrays, production)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Parsed:
     assignments: tuple[Assignment, ...]
     broken: bool = False
     """Whether a part of it is not valid shell; what is valid was read all the same."""
+    arrays: Mapping[str, tuple[Text, ...]] = field(default_factory=dict, repr=False)
 
 
 def parse(text: Text) -> Parsed:
@@ -130,7 +133,8 @@ def parse(text: Text) -> Parsed:
         commands.append(command)
         if len(commands) >= MOST_COMMANDS:
             break
-    return Parsed(tuple(commands), tuple(walk.assignments), walk.broken)
+    arrays = {name: tuple(words) for name, words in walk.arrays.items()}
+    return Parsed(tuple(commands), tuple(walk.assignments), walk.broken, arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,7 @@ class _Walk:
     text: Text
     functions: dict[str, SgNode] = field(default_factory=dict)
     assignments: list[Assignment] = field(default_factory=list)
+    arrays: dict[str, list[Text]] = field(default_factory=dict)
     broken: bool = False
 
     def find_functions(self, root: SgNode) -> None:
@@ -195,6 +200,7 @@ class _Walk:
             yield from self.command(node, place)
         elif kind in {"variable_assignment", "variable_assignments", "declaration_command"}:
             self.assignments.extend(self.assigned(node))
+            self.array(node, conditional=place.conditional)
         elif kind == "list":
             yield from self.chain(node, place)
         elif kind in GROUPS:
@@ -265,6 +271,20 @@ class _Walk:
             name, value = child.field("name"), child.field("value")
             if child.kind() == "variable_assignment" and name and value:
                 yield Assignment(name.text(), self.word(value), exported)
+
+    def array(self, node: SgNode, *, conditional: bool) -> None:
+        """`name=(a b)` and `name+=(c d)`; what a branch adds is only known while it runs."""
+        for child in [node] if node.kind() == "variable_assignment" else node.children():
+            name, value = child.field("name"), child.field("value")
+            if child.kind() != "variable_assignment" or not name or not value or value.kind() != "array":
+                continue
+            words = [self.word(item) for item in value.children() if item.is_named() and item.kind() != "comment"]
+            known = self.arrays.setdefault(name.text(), [])
+            if conditional and known:
+                written = self.stretch(name)
+                known.append(Text(written.document, written.start, written.end, f"${name.text()}"))
+            elif len(known) < MOST_WORDS:
+                known[:] = [*known, *words] if "+=" in child.text()[: len(name.text()) + 2] else words
 
     def stretch(self, node: SgNode) -> Text:
         span = node.range()
