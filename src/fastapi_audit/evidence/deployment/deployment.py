@@ -200,7 +200,9 @@ def _total(name: str, commands: list[ServerCommand]) -> WorkerTotal:
 def _at_once(commands: list[ServerCommand]) -> Iterator[ServerCommand]:
     """Of the branches of one script only the one that starts the most: they do not run together."""
     branches: dict[tuple[str, str], list[ServerCommand]] = {}
-    for command in commands:
+    # One place that two ways of a script lead to is one server.
+    distinct = {(_label(command), command.path, command.text.start): command for command in commands}
+    for command in distinct.values():
         if command.is_conditional:
             branches.setdefault((_label(command), command.path), []).append(command)
         else:

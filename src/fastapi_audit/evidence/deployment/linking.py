@@ -98,9 +98,10 @@ class _Linker:
             build = service.build or (base.build if base else None)
             image = image_of(base or service, self.parts.images) or self.shared_image(base or service)
             stage = image.stage(build.target if build else None) if image else None
-            entry = service.entrypoint or (stage.entrypoint if stage else None)
-            from_image = stage.command if stage and not service.entrypoint else None
-            command = service.command or from_image
+            written = service.entrypoint or (base.entrypoint if base else None)
+            entry = written or (stage.entrypoint if stage else None)
+            from_image = stage.command if stage and not written else None
+            command = service.command or (base.command if base else None) or from_image
             shell = stage.shell_name if stage else service.image.shell_name if service.image else None
             named = is_development(stage.name or "") if stage else False
             origin = Origin(
@@ -128,7 +129,7 @@ class _Linker:
     def is_replaced(self, service: Service) -> bool:
         """Whether a further compose file of production gives the service another command."""
         return any(
-            other.partial and other.production and other.command and self.base_of(other) == service
+            other.partial and other.production and other.command and self.base_of(other) is service
             for other in self.parts.services
             if other.name == service.name
         )
@@ -305,12 +306,8 @@ def _as_words(command: CommandLine) -> tuple[Text, ...]:
 
 
 def _of_script(script: ShellScript, way: Way) -> Iterator[Launch]:
-    line = CommandLine(
-        script.document.span(0, len(script.document.text)),
-        (),
-        Parsed(script.commands, script.assignments, arrays=script.arrays),
-    )
-    yield from launches(line, way)
+    parsed = Parsed(script.commands, script.assignments, arrays=script.arrays)
+    yield from launches(CommandLine(script.document.span(0, len(script.document.text)), (), parsed), way)
 
 
 def _holds(line: CommandLine, word: Text) -> bool:
