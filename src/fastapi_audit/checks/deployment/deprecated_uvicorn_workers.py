@@ -107,7 +107,7 @@ def _fix(written: Text, project: Project) -> Fix | None:
     return Fix("Use the package uvicorn-worker", (renamed, asked.next_line("uvicorn-worker"))) if asked else None
 
 
-@rule.proof
+@rule.proof(needs=("gunicorn",))
 def importing_it_warns(bad: Served) -> None:
     printed = bad.run(
         "import importlib, pathlib, re, warnings\n"

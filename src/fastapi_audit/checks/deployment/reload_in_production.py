@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Project
-from fastapi_audit.evidence.deployment import CommandLine, DecidedBy, Program, ServerCommand, Setting
+from fastapi_audit.evidence.deployment import CommandLine, DecidedBy, Home, Program, ServerCommand, Setting
 from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 APP = """
@@ -88,6 +88,20 @@ rule = Rule(
         Good(
             {
                 "main.py": APP,
+                "run.sh": """
+                uvicorn main:app --reload
+                """,
+                "start.sh": """
+                if [ "$RELOAD" = "1" ]; then
+                    exec uvicorn main:app --reload
+                else
+                    exec uvicorn main:app
+                fi
+                """,
+                "worker/Dockerfile": """
+                FROM python:3.12-slim
+                CMD ["./start.sh"]
+                """,
                 "Dockerfile": """
                 FROM python:3.12-slim AS dev
                 CMD ["uvicorn", "main:app", "--reload"]
@@ -141,7 +155,9 @@ rule = Rule(
 @rule.check
 def commands(command: ServerCommand) -> Iterator[Finding]:
     reload = command.reload
-    if not command.production or reload.is_on is not True:
+    if not command.production or reload.is_on is not True or command.home is Home.SCRIPT:
+        return
+    if any(hop.command.conditional for hop in command.hops):
         return
     if command.program is Program.FASTAPI_DEV:
         yield Finding(
