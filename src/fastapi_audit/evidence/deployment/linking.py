@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from fastapi_audit.evidence.deployment.command_line import CommandLine, EnvVar
+from fastapi_audit.evidence.deployment.command_line import CommandLine
 from fastapi_audit.evidence.deployment.compose import Service
 from fastapi_audit.evidence.deployment.dockerfile import Image, Stage
 from fastapi_audit.evidence.deployment.dotenv import DotEnv
@@ -16,8 +16,9 @@ from fastapi_audit.evidence.deployment.launching import Launch, Way, launches
 from fastapi_audit.evidence.deployment.process import ProcessLine
 from fastapi_audit.evidence.deployment.server_command import Home, ServerCommand, Variable
 from fastapi_audit.evidence.deployment.server_programs import DIALECTS, Program, read_arguments
-from fastapi_audit.evidence.deployment.settling import RUNNING, Surroundings, filled, settle, settle_call
-from fastapi_audit.evidence.deployment.shell import Assignment, Parsed, ShellScript, split
+from fastapi_audit.evidence.deployment.settling import Surroundings, settle, settle_call
+from fastapi_audit.evidence.deployment.shell import Parsed, ShellScript, split
+from fastapi_audit.evidence.deployment.surroundings import assigned, environment_of, nearest
 from fastapi_audit.evidence.deployment.text import Text
 
 AUTOMATIC_CONFIG = "gunicorn.conf.py"
@@ -146,7 +147,7 @@ class _Linker:
     def of_images(self) -> Iterator[ServerCommand]:
         for image in self.parts.images:
             stage = image.final
-            environment = _environment(stage.env, {}, certain=False)
+            environment = environment_of(stage.env, {}, certain=False)
             folder = posixpath.dirname(image.path)
             origin = Origin(
                 Home.DOCKERFILE, folder, environment, image.production, stage.shell_name, image=image, stage=stage
@@ -191,7 +192,7 @@ class _Linker:
     def of_processes(self) -> Iterator[ServerCommand]:
         for process in self.parts.processes:
             folder = posixpath.dirname(process.path)
-            environment = _environment(process.environment, {}, certain=True)
+            environment = environment_of(process.environment, {}, certain=True)
             origin = Origin(process.home, folder, environment, process.production)
             yield from self.started(None, process.line, origin)
 
@@ -211,7 +212,7 @@ class _Linker:
             yield self.command(launch, origin, line)
 
     def command(self, launch: Launch, origin: Origin, line: CommandLine | None = None) -> ServerCommand:
-        variables, exported = _assigned(launch.assignments, origin.environment)
+        variables, exported = assigned(launch.assignments, origin.environment)
         config, hidden = self.config(launch, origin)
         settled = settle(launch, Surroundings(exported, variables, config, hidden))
         return ServerCommand(
@@ -247,7 +248,7 @@ class _Linker:
             wanted = given.value.removeprefix("file:")
             if wanted.startswith("python:"):
                 wanted = wanted.removeprefix("python:").replace(".", "/") + ".py"
-            found = _nearest(wanted, tuple(c.path for c in self.parts.configs), origin.folder)
+            found = nearest(wanted, tuple(c.path for c in self.parts.configs), origin.folder)
             return next((c for c in self.parts.configs if c.path == found), None), found is None
         automatic = [c for c in self.parts.configs if posixpath.basename(c.path) == AUTOMATIC_CONFIG]
         here = [c for c in automatic if posixpath.dirname(c.path) in {origin.folder, ""}]
@@ -260,30 +261,30 @@ class _Linker:
 
         @cache
         def find(path: str) -> ShellScript | None:
-            nearest = _nearest(path, paths, folder)
-            return scripts[nearest] if nearest else None
+            found = nearest(path, paths, folder)
+            return scripts[found] if found else None
 
         return find
 
     def service_environment(self, service: Service, stage: Stage | None) -> dict[str, Variable]:
         folder = posixpath.dirname(service.path)
         outside = self.dotenv(posixpath.join(folder, ".env"))
-        known = _environment(stage.env if stage else (), {}, certain=False)
+        known = environment_of(stage.env if stage else (), {}, certain=False)
         for name in service.env_files:
             known |= self.dotenv(posixpath.normpath(posixpath.join(folder, name.value)))
-        return known | _environment(service.environment, outside, certain=True)
+        return known | environment_of(service.environment, outside, certain=True)
 
     def dotenv(self, path: str) -> dict[str, Variable]:
         found = next((d for d in self.parts.dotenvs if d.path == path), None)
-        return _environment(found.variables, {}, certain=False) if found else {}
+        return environment_of(found.variables, {}, certain=False) if found else {}
 
     def container_environment(self, container: Container, stage: Stage | None) -> dict[str, Variable]:
-        known = _environment(stage.env if stage else (), {}, certain=False)
+        known = environment_of(stage.env if stage else (), {}, certain=False)
         for name in container.env_from:
             for settings in self.parts.settings:
                 if settings.name == name and not settings.encoded:
-                    known |= _environment(settings.entries, {}, certain=True)
-        return known | _environment(container.env, {}, certain=True)
+                    known |= environment_of(settings.entries, {}, certain=True)
+        return known | environment_of(container.env, {}, certain=True)
 
 
 def _launches(entry: CommandLine | None, command: CommandLine | None, way: Way) -> Iterator[Launch]:
@@ -312,57 +313,3 @@ def _of_script(script: ShellScript, way: Way) -> Iterator[Launch]:
 
 def _holds(line: CommandLine, word: Text) -> bool:
     return line.text.path == word.path and line.text.start <= word.start and word.end <= line.text.end
-
-
-def _environment(
-    variables: tuple[EnvVar, ...], outside: Mapping[str, Variable], *, certain: bool
-) -> dict[str, Variable]:
-    """What a list of variables comes to; build arguments are not part of the environment."""
-    known: dict[str, Variable] = {}
-    for variable in variables:
-        if variable.build_time:
-            continue
-        if variable.value is None:
-            passed = outside.get(variable.name)
-            known[variable.name] = Variable(
-                variable.name, passed.value if passed else None, certain=False, text=variable.text
-            )
-            continue
-        answer = filled(variable.value.value, {**outside, **known})
-        known[variable.name] = Variable(variable.name, answer.value, certain and answer.certain, variable.value)
-    return known
-
-
-def _assigned(
-    assignments: tuple[Assignment, ...], environment: Mapping[str, Variable]
-) -> tuple[dict[str, Variable], dict[str, Variable]]:
-    """What the shells on the way can use, and what of it the server gets."""
-    usable, exported = dict(environment), dict(environment)
-    for assignment in assignments:
-        written = assignment.value.value
-        answer = filled(written, usable)
-        value = None if RUNNING.search(answer.value or "") else answer.value
-        usable[assignment.name] = Variable(assignment.name, value, answer.certain, assignment.value)
-        if assignment.exported or assignment.name in exported:
-            exported[assignment.name] = usable[assignment.name]
-    return usable, exported
-
-
-def _nearest(wanted: str, paths: tuple[str, ...], folder: str) -> str | None:
-    """The file that a container's path means: the one with the longest common tail, if only one has it."""
-    parts = [part for part in wanted.split("/") if part not in {"", "."}]
-    direct = posixpath.normpath(posixpath.join(folder, wanted)) if not wanted.startswith("/") else ""
-    if direct in paths:
-        return direct
-    scores: dict[str, int] = {}
-    for path in paths:
-        tail = path.split("/")
-        score = 0
-        while score < min(len(parts), len(tail)) and parts[-1 - score] == tail[-1 - score]:
-            score += 1
-        if score:
-            near = path.startswith(f"{folder}/") or not folder
-            scores[path] = score * 2 + near
-    best = max(scores.values(), default=0)
-    winners = [path for path, score in scores.items() if score == best]
-    return winners[0] if len(winners) == 1 else None
