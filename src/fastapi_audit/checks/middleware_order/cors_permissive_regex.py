@@ -60,6 +60,7 @@ rule = Rule(
             other.add_middleware(CORSMiddleware, allow_origin_regex=r"https://.*\\.example\\.com(:\\d+)?")
             public = FastAPI()
             public.add_middleware(CORSMiddleware, allow_origin_regex=".*")
+            app.add_middleware(CORSMiddleware, allow_origin_regex="http://.*localhost:[0-9]+")
             app.mount("/other", other)
             app.mount("/public", public)
             """
@@ -85,7 +86,7 @@ def cors(middleware: Middleware) -> Iterator[Finding]:
                 f"`{expression}` matches every website, which may then act as the signed-in user. List your origins.",
                 severity=Severity.CRITICAL,
             )
-    elif ANY_CHARACTER.search(expression) or NO_BOUNDARY.search(expression):
+    elif "localhost" not in expression and (ANY_CHARACTER.search(expression) or NO_BOUNDARY.search(expression)):
         yield middleware.finding(
             f"`{expression}` matches more than your own sites: a dot stands for any character unless it is escaped, and "
             "`.*` needs an escaped dot behind it. List the origins, or write them exactly.",

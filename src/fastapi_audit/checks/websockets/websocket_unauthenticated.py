@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Expression, Function, Route
+from fastapi_audit.evidence import Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -117,8 +117,6 @@ GUARDS = re.compile(
     r"|secret|password|\bsession\b(?=.*cookie)",
     re.IGNORECASE,
 )
-DEEPEST = 3
-LONGEST_NAME = 40
 
 
 @rule.check
@@ -129,7 +127,7 @@ def sockets(route: Route) -> Iterator[Finding]:
     providers = [d.function for d in route.dependencies]
     if any(d.is_foreign or GUARDS.search(d.name) for d in route.dependencies):
         return
-    if any(_asks(f, 0) for f in (function, *providers) if f is not None) or _stack_asks(route):
+    if any(f.speaks_of(GUARDS) for f in (function, *providers) if f is not None) or _stack_asks(route):
         return
     guarded = any(r.auth for r in route.app.root.all_routes) or _http_asks(route)
     found = route.finding(
@@ -150,26 +148,6 @@ def _is_public(route: Route) -> bool:
     return "public" in route.full_path or "public" in route.endpoint
 
 
-def _asks(function: Function, depth: int) -> bool:
-    """Whether a function, or project code that it calls, speaks of credentials."""
-    if any(GUARDS.search(p.name) for p in function.parameters):
-        return True
-    if any(GUARDS.search(name) for e in function.expressions for name in _names(e)):
-        return True
-    if depth >= DEEPEST:
-        return False
-    targets = [c.target for c in function.calls]
-    return any(t is not None and t.node is not function.node and _asks(t, depth + 1) for t in targets)
-
-
-def _names(expression: Expression) -> Iterator[str]:
-    """A variable or attribute as written, or the key of a header or cookie."""
-    if expression.written is not None:
-        yield expression.written
-    elif expression.kind == "constant" and len(expression.text) < LONGEST_NAME:
-        yield expression.text
-
-
 def _stack_asks(route: Route) -> bool:
     """Whether a middleware that sees WebSockets asks for credentials."""
     for app in (route.app, route.app.root):
@@ -178,14 +156,14 @@ def _stack_asks(route: Route) -> bool:
                 return True
             if middleware.is_function or middleware.is_a("starlette.middleware.base.BaseHTTPMiddleware"):
                 continue
-            if GUARDS.search(middleware.name) or any(_asks(f, 0) for f in middleware.functions):
+            if GUARDS.search(middleware.name) or any(f.speaks_of(GUARDS) for f in middleware.functions):
                 return True
     return False
 
 
 def _http_asks(route: Route) -> bool:
     """Whether a middleware for HTTP asks for credentials, which this route goes round."""
-    return any(_asks(f, DEEPEST) for m in route.app.root.middleware for f in m.functions)
+    return any(f.speaks_of(GUARDS, depth=0) for m in route.app.root.middleware for f in m.functions)
 
 
 @rule.proof

@@ -1,5 +1,6 @@
 """Code as rules see it: expressions, calls, statements and functions, bound to the scope that gives names a meaning."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 UNKNOWN = ...
 """What `constant` is when only running the program would tell."""
 
+
+LONGEST_KEY = 40
+"""What is longer in quotes is text for people."""
 
 PLAIN_BASES = frozenset({"object", "abc.ABC", "typing.Generic", "typing.Protocol", *MODELS, *SETTINGS})
 """Foreign bases whose instances cannot be called."""
@@ -1050,6 +1054,15 @@ class Function(Body):
         """What its `return` statements give."""
         return [s.value for s in self.statements_of("return") if s.value is not None]
 
+    def speaks_of(self, words: re.Pattern[str], depth: int = 3) -> bool:
+        """Whether a name or a short literal in it, or in project code that it calls, matches."""
+        if any(words.search(p.name) for p in self.parameters):
+            return True
+        if any(words.search(name) for e in self.expressions for name in _spoken(e)):
+            return True
+        targets = [c.target for c in self.calls] if depth else []
+        return any(t is not None and t.node is not self.node and t.speaks_of(words, depth - 1) for t in targets)
+
     @property
     def reach(self) -> "Reach | None":
         """How a request (or start-up) reaches it; `None` when nothing known does."""
@@ -1121,6 +1134,14 @@ class Function(Body):
             return None
         written = text[: text.index("def") + 3]
         return Edit(self.file.path, self.file.offset(self.node.start), written, "def")
+
+
+def _spoken(expression: Expression) -> Iterator[str]:
+    """A variable or attribute as written, or the key of a header or cookie."""
+    if expression.written is not None:
+        yield expression.written
+    elif expression.kind == "constant" and len(expression.text) < LONGEST_KEY:
+        yield expression.text
 
 
 class ClassBody(Body):
