@@ -1,0 +1,113 @@
+"""Health check tells strangers what went wrong
+
+Probes are open to everyone who reaches the service. The text of a database error names hosts, users and, with many
+drivers, the whole connection string with its password.
+
+## Use instead
+Log the error; answer `{"database": "unavailable"}` and 503.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import Expression, Function, Handler, Route, Statement
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.MEDIUM,
+    cwe="CWE-209",
+    references=["https://cheatsheetseries.owasp.org/cheatsheets/Error_Handling_Cheat_Sheet.html"],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            async def ask_database() -> None:
+                raise ConnectionError("postgresql://leads:s3cret@db is away")
+
+            @app.get("/health")
+            async def health() -> str:
+                try:
+                    await ask_database()
+                except ConnectionError as error:
+                    raise HTTPException(503, detail=f"database: {error}") from error  # finding
+                return "ok"
+            """
+        ),
+        Good(
+            """
+            import logging
+
+            from fastapi import Depends, FastAPI, HTTPException
+            from fastapi.security import HTTPBearer
+
+            logger = logging.getLogger(__name__)
+            app = FastAPI()
+
+            async def ask_database() -> None:
+                raise ConnectionError("postgresql://leads:s3cret@db is away")
+
+            @app.get("/health")
+            async def health() -> str:
+                try:
+                    await ask_database()
+                except ConnectionError as error:
+                    logger.warning("database: %s", error)
+                    raise HTTPException(503, detail="database unavailable") from error
+                return "ok"
+
+            @app.get("/admin/health", dependencies=[Depends(HTTPBearer())])
+            async def details() -> dict[str, str]:
+                try:
+                    await ask_database()
+                except ConnectionError as error:
+                    return {"database": str(error)}
+                return {"database": "up"}
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def probes(route: Route) -> Iterator[Finding]:
+    function = route.function
+    if function is None or route.probe is None or route.auth:
+        return
+    for handler in (h for t in function.statements_of("try") for h in t.handlers):
+        told = next((s for s in handler.walk() if _tells(s, handler, function)), None)
+        if told is not None:
+            yield told.finding(
+                f"`{route.path}` tells everyone the text of the error, which may hold hosts, users and passwords. Log it, "
+                "and answer only that the check failed.",
+                operation=route.operation,
+            )
+
+
+def _tells(statement: Statement, handler: Handler, function: Function) -> bool:
+    """Whether the text of the caught error goes into the answer."""
+    value, error = statement.value, handler.variable
+    if value is None or error is None or value.written == error or not _holds_text(value, error):
+        return False
+    if statement.kind in {"return", "raise"}:
+        return True
+    kept = [(t.text.partition("[")[0]) for t in statement.targets if "[" in t.text]
+    return any(r.written == name for name in kept for r in function.returned_expressions)
+
+
+def _holds_text(value: Expression, error: str) -> bool:
+    """Whether it is made of the error's text, not only of its type."""
+    for part in value.walk():
+        if part.kind == "fstring" and any(p.written == error for p in part.interpolated):
+            return True
+    return any(
+        c.callee.written in {"str", "repr"} and c.arguments[:1] and c.arguments[0].written == error for c in value.calls
+    )
+
+
+@rule.proof
+def the_password_is_in_the_answer(bad: Served) -> None:
+    assert "s3cret" in bad.get("/health").text
