@@ -124,6 +124,7 @@ rule = Rule(
             API_KEY = "api_key"
             GITHUB_SECRET_KEY = "GITHUB_TOKEN"
             LABEL_SECRET_KEY = "leads.example.label"
+            AMPLITUDE_API_KEY = "a8f3c092b14d7e71a0c5f9a8f3c092b1"
             POSTHOG_API_KEY = "phc_a8F3kQ92hLm4Zx71TbVna8F3kQ92hLm4"
             GRANT_PASSWORD = "password"
             ACCESS_TOKEN_EXPIRE_MINUTES = "30"
@@ -193,7 +194,9 @@ FOREIGN = re.compile(r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|AUTH_?KEY|TOK
 """Keys that somebody else hands out: a word that is none simply does not work."""
 NOBODYS = re.compile(
     r"^(?:TEST|MOCK|FAKE|DUMMY|EXAMPLE|SAMPLE)_|(?:^|_)(?:PUBLIC|GRANT|NEXT|PAGE|EOS|BOS|PAD|UNK|STOP)_"
+    r"|(?:^|_)(?:AMPLITUDE|POSTHOG|SEGMENT|MIXPANEL|ANALYTICS|TELEMETRY)_"
 )
+"""Words that are no secret, and keys that every copy of a program carries."""
 
 EMPTY_WORDS = re.compile(r"^(?:none|null|nil|true|false|str|string|optional|required|disabled|off|unset|not[-_ ]?set)$")
 PLACEHOLDER = re.compile(r"<[^>]*>|\{\{|\$[({]|%\(|\.\.\.|\*{3}|x{4,}|placeholder|todo|fixme|redacted")
