@@ -134,7 +134,8 @@ def _tests(condition: Expression, call: Call) -> bool:
 
 
 def _finding(call: Call) -> Finding:
-    name = call.arguments[0].text if call.arguments else "…"
+    key = call.argument("key", 0)
+    name = f"`{key.constant}`" if key is not None else "it"
     return call.finding(
         f"Every text but the empty one is true: `False` or `0` in {name} switches it on. Use a boolean settings field, or "
         "compare with the words that mean yes.",
