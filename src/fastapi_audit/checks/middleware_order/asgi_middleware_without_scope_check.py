@@ -78,8 +78,10 @@ rule = Rule(
                     self.app = app
 
                 async def __call__(self, scope, receive, send) -> None:
-                    if scope.get("path") == "/":
-                        print(scope["path"])
+                    if "path" not in scope:
+                        await self.app(scope, receive, send)
+                        return
+                    print(scope["path"])
                     await self.app(scope, receive, send)
 
             app = FastAPI()
@@ -103,13 +105,20 @@ def stack(middleware: Middleware) -> Iterator[Finding]:
             continue
         scope = function.parameters[1].name
         read = next((e for e in function.expressions if _reads_request(e, scope)), None)
-        if read is None or any(e.kind == "constant" and e.constant == "type" for e in function.expressions):
+        if read is None or any(_asks_for_kind(e, scope) for e in function.expressions):
             continue
         yield read.finding(
             f"`{read.text}` raises KeyError for the lifespan, which passes through here too: start-up code does not run. "
             f'Pass on every scope whose `{scope}["type"]` is not "http".',
             fix=_fix(function, scope),
         )
+
+
+def _asks_for_kind(expression: Expression, scope: str) -> bool:
+    """Whether it tells one kind of scope from another, by its type or by what is in it."""
+    if expression.operator in {"in", "not in"}:
+        return expression.operands[-1].written == scope
+    return expression.kind == "constant" and expression.constant == "type"
 
 
 def _reads_request(expression: Expression, scope: str) -> bool:
