@@ -42,6 +42,27 @@ rule = Rule(
         ),
         Good(
             """
+            from fastapi import FastAPI
+            from prometheus_client import REGISTRY, Counter
+
+            app = FastAPI()
+
+
+            def counter(name: str) -> Counter:
+                known = REGISTRY._names_to_collectors.get(name)
+                if known is not None:
+                    return known
+                return Counter(name, "Made once")
+
+
+            @app.get("/")
+            def read() -> int:
+                counter("reads_total").inc()
+                return 1
+            """
+        ),
+        Good(
+            """
             from functools import cache
 
             from fastapi import FastAPI
@@ -79,6 +100,8 @@ def created_again(metric: Metric) -> Iterator[Finding]:
     way = next((w for w in function.ways if w.context in CONTEXTS), None)
     if way is None or call.conditions or call.tries or any(f.is_decorated(*ONCE) for f in way.chain):
         return
+    if any(s.location < call.location and s.conditions for s in function.statements_of("return")):
+        return  # what is there already was given back before
     yield call.finding(
         f"`{metric.name or call.text}` is created by every request ({way.arrow()}): the second one raises `Duplicated "
         "timeseries`. Create it once, at module level",
