@@ -169,6 +169,31 @@ rule = Rule(
                 return name
             """
         ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import Depends, FastAPI
+                from fastapi.security import HTTPBearer
+
+                app = FastAPI()
+
+
+                @app.post("/leads", dependencies=[Depends(HTTPBearer())])
+                def create() -> None:
+                    return None
+                """,
+                "sidecar.py": """
+                from fastapi import FastAPI
+
+                app = FastAPI()
+
+
+                @app.post("/routes/{name}")
+                def route(name: str) -> str:
+                    return name
+                """,
+            }
+        ),
     ],
 )
 
@@ -178,7 +203,8 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
     if route.kind != "http" or not route.is_mutating or route.auth or PUBLIC.search(route.full_path):
         return
     function = route.function
-    guarded = sum(bool(r.auth) for r in project.source.routes if r.is_mutating)
+    served = outermost(route.app)
+    guarded = sum(bool(r.auth) for r in project.source.routes if r.is_mutating and outermost(r.app) is served)
     if function is None or not guarded or guarded_by_middleware(route.app):
         return
     if only_redirects(function) or READS.search(route.local_path):
@@ -190,6 +216,13 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
         f"`{route.operation}` changes data and asks nobody who they are, while {guarded} other routes that change data do. "
         "Guard it, or say in a suppression why it is public"
     )
+
+
+def outermost(app: App) -> App:
+    """The application that is served: another one of the project may listen where only the operator gets to."""
+    while app.parent is not None:
+        app = app.parent
+    return app
 
 
 def only_redirects(function: Function) -> bool:

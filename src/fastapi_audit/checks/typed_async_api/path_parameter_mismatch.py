@@ -9,7 +9,7 @@ The same name in the path and in the signature of the handler or of one of its d
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Parameter, Route
+from fastapi_audit.evidence import Function, Parameter, Route
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -98,6 +98,22 @@ rule = Rule(
             app.include_router(router)
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+            from fastapi.responses import HTMLResponse
+            from fastapi.templating import Jinja2Templates
+
+            app = FastAPI()
+            templates = Jinja2Templates("templates")
+
+
+            @app.get("/browse")
+            @app.get("/browse/{kind}/{name}")
+            async def browse(request: Request) -> HTMLResponse:
+                return templates.TemplateResponse(request, "base.html")
+            """
+        ),
     ],
 )
 
@@ -115,6 +131,8 @@ def mismatches(route: Route) -> Iterator[Finding]:
     taken = {name for f in known for p in f.parameters for name in (p.name, alias(p))}
     for missing in [name for name in route.path_parameters if name not in taken]:
         meant = meant_by(route, missing)
+        if meant is None and any(hands_on_request(f) for f in known):
+            continue
         if meant is None:
             message = f"nothing takes `{{{missing}}}` of `{route.path}`: what callers write there is ignored"
             yield route.finding(message, severity=Severity.LOW)
@@ -125,6 +143,12 @@ def mismatches(route: Route) -> Iterator[Finding]:
                 severity=Severity.HIGH,
                 fix=renamed(route, missing, meant.name),
             )
+
+
+def hands_on_request(function: Function) -> bool:
+    """Whether another function or a template gets the whole request, and with it the parameters of its path."""
+    requests = {p.name for p in function.parameters if p.is_a("fastapi.Request", "starlette.requests.Request")}
+    return any(a.text in requests for call in function.calls for a in (*call.arguments, *call.keywords.values()))
 
 
 def alias(parameter: Parameter) -> str:
