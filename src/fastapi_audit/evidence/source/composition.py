@@ -867,7 +867,10 @@ class _Builder:
 
 
 def _is_open(app: Instance) -> bool:
-    """Whether it is an application known only by its type, or what a foreign function made."""
+    """Whether it is an application known only by its type, or what foreign code made or knows more of."""
+    if isinstance(app.cls, ClassValue):
+        foreign = [name for name in app.cls.externals() if "." in name and not name.startswith(("abc.", "typing."))]
+        return any(not name.startswith(("starlette.", "fastapi.")) for name in foreign)
     return (app.is_a(*APPLICATIONS, *ROUTERS) and app.site is None) or app.type_name.endswith("()")
 
 
