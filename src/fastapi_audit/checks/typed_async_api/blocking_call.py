@@ -271,6 +271,20 @@ rule = Rule(
                 return None
             """
         ),
+        Good(
+            """
+            import hashlib
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+
+            @app.post("/keys")
+            async def derived(name: str) -> str:
+                return hashlib.pbkdf2_hmac("sha256", name.encode(), b"wallet", 2048, 32).hex()
+            """
+        ),
     ],
 )
 

@@ -101,6 +101,25 @@ rule = Rule(
                 return (await client.get(url)).text
             """
         ),
+        Good(
+            """
+            import httpx
+            from fastapi import FastAPI, HTTPException
+
+            from releases import known_releases
+
+            app = FastAPI()
+            client = httpx.AsyncClient()
+
+
+            @app.get("/details")
+            async def details(link: str) -> dict:
+                release = next((r for r in await known_releases() if r.link == link), None)
+                if release is None:
+                    raise HTTPException(404)
+                return (await client.get(link)).json()
+            """
+        ),
     ],
 )
 

@@ -398,13 +398,17 @@ _NEARLY_ALL: dict[str, tuple[frozenset[str], Wait]] = {
 """Type → the few methods that do not block; every other one does."""
 
 
+CHEAP_ROUNDS = 5_000
+"""Of PBKDF2: one or two milliseconds; passwords get hundreds of thousands."""
+
+
 def blocking_calls(body: Body) -> Iterator[Blocking]:
     """What blocks in a body, in source order, one for each library and for files; an awaited call never blocks."""
     by_library: dict[tuple[str, str], list[Blocking]] = {}
     for call in body.calls:
         name = None if call.awaited else call.name
         wait = None if name is None else _wait(name)
-        if name is not None and wait is not None and not _returns_at_once(call, wait):
+        if name is not None and wait is not None and not (_returns_at_once(call, wait) or _is_cheap_hash(call, name)):
             found = Blocking(call, name, wait)
             library = "files" if wait.kind in {"file", "bulk"} else found.library
             by_library.setdefault((library, wait.kind), []).append(found)
@@ -436,3 +440,10 @@ def _returns_at_once(call: Call, wait: Wait) -> bool:
         return False
     given = [call.argument("block", 0), call.argument("timeout")]
     return any(e is not None and e.constant in (False, 0) for e in given)
+
+
+def _is_cheap_hash(call: Call, name: str) -> bool:
+    """A derivation of a key, not of a password: few rounds take less time than a hop to a thread and back."""
+    rounds = call.argument("iterations", 3) if name == "hashlib.pbkdf2_hmac" else None
+    count = rounds.constant if rounds is not None else None
+    return isinstance(count, int) and count <= CHEAP_ROUNDS

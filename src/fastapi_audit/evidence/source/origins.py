@@ -218,7 +218,18 @@ def _checked(name: str, function: Function) -> bool:
                 return True
             if isinstance(expression, Call) and expression.mentions(name) and _is_check(expression):
                 return True
-    return any(call.discarded and call.mentions(name) and _is_validation(call) for call in function.calls)
+    return any(
+        (call.discarded and call.mentions(name) and _is_validation(call)) or _is_looked_up(name, call)
+        for call in function.calls
+    )
+
+
+def _is_looked_up(name: str, call: Call) -> bool:
+    """`next((r for r in releases if r.link == link), None)`: it has to be one of those that are known."""
+    return call.callee.text in {"next", "any"} and any(
+        e.operator == "==" and name in {o.text for o in e.operands} and all(o.kind != "constant" for o in e.operands)
+        for e in call.walk()
+    )
 
 
 def _is_validation(call: Call) -> bool:
