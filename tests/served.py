@@ -28,6 +28,8 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 """The environment of an example: no proxies, no settings of the machine."""
 STAGGER_SECONDS = 0.05
 """Between two requests that are sent together, so that they arrive in their order."""
+QUIET = 0.15
+"""Seconds without a new line after which a server has printed what it had to."""
 RUN_SECONDS = 30
 
 
@@ -102,7 +104,13 @@ class ServedExample:
 
     @property
     def log(self) -> str:
-        return self.server.log
+        """Once nothing was added for a moment: a server prints the traceback after it has sent the answer."""
+        printed = self.server.log
+        while True:
+            time.sleep(QUIET)
+            if (now := self.server.log) == printed:
+                return printed
+            printed = now
 
     @property
     def peak_memory(self) -> int:

@@ -131,8 +131,9 @@ rule = Rule(
         ),
         Good(
             """
-            from fastapi import FastAPI, WebSocket
+            from fastapi import Depends, FastAPI, WebSocket
             from pydantic import BaseModel
+            from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
             class Basket(BaseModel):
                 items: list[str] = []
@@ -150,7 +151,16 @@ rule = Rule(
                     self.members[name] = []
 
             connections: set[WebSocket] = set()
+            engines: dict[str, AsyncEngine] = {}
             app = FastAPI()
+
+            def engine_of(url: str) -> AsyncEngine:
+                engines[url] = create_async_engine(url)
+                return engines[url]
+
+            @app.get("/tables")
+            async def tables(engine: AsyncEngine = Depends(engine_of)) -> str:
+                return engine.name
 
             @app.websocket("/ws")
             async def feed(socket: WebSocket) -> None:
@@ -171,6 +181,7 @@ rule = Rule(
 BOUND_TO_PROCESS = re.compile(
     r"WebSocket|Task\b|Lock|Event\b|Queue|Future|Process|Thread|Semaphore|Condition|Socket|weakref|Weak\w+Dictionary"
     r"|lru_cache|TTLCache|LRUCache|ContextVar|Logger|Counter\(\"|Gauge|Histogram"
+    r"|Engine\b|AsyncClient\b|ConnectionPool|connection_pools?\b"
 )
 
 

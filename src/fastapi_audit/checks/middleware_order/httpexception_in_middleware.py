@@ -97,6 +97,58 @@ rule = Rule(
                 raise HTTPException(404)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+            from starlette.middleware.base import BaseHTTPMiddleware
+
+            class Keys:
+                mode = "none"
+
+                def user(self, request: Request) -> str:
+                    if self.mode == "none":
+                        return "guest"
+                    raise HTTPException(401)
+
+            class Authenticate(BaseHTTPMiddleware):
+                keys = Keys()
+
+                async def dispatch(self, request: Request, call_next):
+                    if self.keys.mode == "none":
+                        request.state.user = "guest"
+                    else:
+                        request.state.user = self.keys.user(request)  # finding
+                    return await call_next(request)
+
+            app = FastAPI()
+            app.add_middleware(Authenticate)
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+            from starlette.middleware.base import BaseHTTPMiddleware
+
+            class Keys:
+                mode = "none"
+
+                def user(self, request: Request) -> str:
+                    if self.mode == "none":
+                        return "guest"
+                    raise HTTPException(401)
+
+            class Authenticate(BaseHTTPMiddleware):
+                keys = Keys()
+
+                async def dispatch(self, request: Request, call_next):
+                    if self.keys.mode == "none":
+                        request.state.user = self.keys.user(request)
+                    return await call_next(request)
+
+            app = FastAPI()
+            app.add_middleware(Authenticate)
+            """
+        ),
         Good(
             """
             from fastapi import FastAPI, HTTPException, Request
@@ -170,9 +222,24 @@ def _raises_through(call: Call, depth: int = 0) -> bool:
     target = call.target
     if target is None or depth > 3 or any(_catches(t) for t in call.tries):
         return False
-    if target.is_generator or (target.is_async and not call.awaited):
+    if target.is_generator or (target.is_async and not call.awaited) or _returns_before(target, call):
         return False
     return any(_raised(target)) or any(_raises_through(c, depth + 1) for c in target.calls)
+
+
+def _returns_before(target: Function, call: Call) -> bool:
+    """Whether the condition of the call is one upon which the called function returns before it raises."""
+    receiver = call.receiver.written if call.receiver is not None else None
+    first = min((s.location for s in _raised(target)), default=None)
+    if receiver is None or first is None or call.function is None:
+        return False
+    around = [s for s in call.function.statements_of("if") if any(call in c.calls for c in s.children)]
+    known = {s.value.text for s in around if s.value is not None}
+    tests = [
+        s for s in target.statements_of("if") if s.location < first and s.children and s.children[-1].kind == "return"
+    ]
+    texts = [s.value.text for s in tests if s.value is not None and s.value.text.startswith("self.")]
+    return any(receiver + text.removeprefix("self") in known for text in texts)
 
 
 def _answers_exceptions(middleware: Middleware) -> bool:
