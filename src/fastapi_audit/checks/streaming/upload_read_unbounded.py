@@ -9,6 +9,7 @@ stays at 53 MB.
 (`FastAPI(max_body_size=…)` from 0.165, or the proxy's).
 """
 
+import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Function, Project, Route
@@ -91,8 +92,41 @@ rule = Rule(
                 return len(await file.read())
             """
         ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI, HTTPException, Request, UploadFile
+
+                from archives import kept, size_of
+
+                app = FastAPI()
+
+                @app.post("/upload")
+                async def upload(request: Request, file: UploadFile) -> int:
+                    request_size = size_of(request)
+                    if request_size > 1_000_000:
+                        raise HTTPException(413)
+                    return await kept(file)
+                """,
+                "archives.py": """
+                from fastapi import HTTPException, Request, UploadFile
+
+                def size_of(request: Request) -> int:
+                    if "content-length" not in request.headers:
+                        raise HTTPException(411)
+                    return int(request.headers["content-length"])
+
+                async def kept(file: UploadFile) -> int:
+                    return len(await file.read())
+                """,
+            }
+        ),
     ],
 )
+
+
+SIZE_REFUSED = re.compile(r"content-length|max_size|\.size\b|\bsize\b\s*>|_size\s*>", re.IGNORECASE)
+"""What a handler says that looks at the size before it hands the upload on."""
 
 
 @rule.check(of=["fastapi.UploadFile.read", "fastapi.UploadFile.file.read"])
@@ -127,7 +161,10 @@ def _size_is_checked(call: Call, function: Function) -> bool:
     """Whether the size of this upload is looked at, here or where it comes from."""
     receiver = call.receiver.text.removesuffix(".file") if call.receiver is not None else ""
     written = function.text
-    return f"{receiver}.size" in written or "content-length" in written.lower() or "max_size" in written.lower()
+    if f"{receiver}.size" in written or "content-length" in written.lower() or "max_size" in written.lower():
+        return True
+    handed_by = [c.function for c in function.callers]
+    return bool(handed_by) and all(f is not None and SIZE_REFUSED.search(f.text) for f in handed_by)
 
 
 def _limited(project: Project) -> bool:
