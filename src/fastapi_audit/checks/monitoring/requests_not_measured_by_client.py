@@ -11,13 +11,15 @@ read the metrics.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project
+from fastapi_audit.evidence import Function, Project
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 KEYS = ("fastapi.security.APIKeyHeader", "fastapi.security.APIKeyQuery")
 TOLD_APART = re.compile(
     r"tenant|client|customer|api_?key|key_?id|consumer|account|organi[sz]ation|\borg|team|user|principal"
 )
+ONE_KEY = re.compile(r"(settings|config)\.\w*(key|token)$", re.IGNORECASE)
+"""A key that stands in the settings is the same for all clients: nothing to tell them apart by."""
 
 rule = Rule(
     __name__,
@@ -61,6 +63,36 @@ rule = Rule(
         ),
         Good(
             """
+            from secrets import compare_digest
+
+            from fastapi import Depends, FastAPI, HTTPException
+            from fastapi.security import APIKeyHeader
+            from prometheus_fastapi_instrumentator import Instrumentator
+            from pydantic_settings import BaseSettings
+
+
+            class Settings(BaseSettings):
+                api_key: str = ""
+
+
+            settings = Settings()
+            app = FastAPI()
+            header = APIKeyHeader(name="x-api-key")
+            Instrumentator().instrument(app)
+
+
+            def allowed(key: str = Depends(header)) -> None:
+                if not compare_digest(key, settings.api_key):
+                    raise HTTPException(401)
+
+
+            @app.get("/leads", dependencies=[Depends(allowed)])
+            def leads() -> list:
+                return []
+            """
+        ),
+        Good(
+            """
             from fastapi import Depends, FastAPI
             from fastapi.security import HTTPBearer
             from prometheus_fastapi_instrumentator import Instrumentator
@@ -84,6 +116,8 @@ def alike(project: Project) -> Iterator[Finding]:
     source = project.source
     if not source.exports_metrics or any(TOLD_APART.search(m.words) for m in source.metrics):
         return
+    if any(ONE_KEY.search(text) for f in source.functions for text in _compared(f)):
+        return
     for scheme in source.resources:
         if scheme.is_a(*KEYS):
             yield scheme.finding(
@@ -91,3 +125,14 @@ def alike(project: Project) -> Iterator[Finding]:
                 "tenant or key id, never by the key"
             )
             return
+
+
+def _compared(function: Function) -> Iterator[str]:
+    """The names of what a function compares."""
+    for expression in function.expressions:
+        if expression.operator in {"==", "!="}:
+            yield from (o.written for o in expression.operands if o.written is not None)
+    for call in function.calls:
+        if call.method == "compare_digest":
+            given = (call.argument(name, position) for position, name in enumerate("ab"))
+            yield from (a.written for a in given if a is not None and a.written is not None)

@@ -459,7 +459,8 @@ class Middleware(Registered):
     def is_default(self, name: str) -> bool:
         """Whether an option is only the default of a setting."""
         given = self.options.get(name)
-        return isinstance(given, Constant) and given.is_default
+        values = given.items if isinstance(given, Listing) else [given]
+        return any(isinstance(v, Constant) and v.is_default for v in values)
 
     def option(self, name: str, position: int | None = None) -> Expression | None:
         """A constructor option as written; positions count after the class."""

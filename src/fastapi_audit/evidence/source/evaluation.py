@@ -1191,6 +1191,9 @@ class Evaluation:
             )
         if isinstance(value, Constant) and is_setting:
             return Constant(value.value, is_default=True)
+        if isinstance(value, Listing) and is_setting:
+            items = [Constant(i.value, is_default=True) if isinstance(i, Constant) else i for i in value.items]
+            return Listing(value.kind, items, value.open_ended)
         if isinstance(value, Unknown) and statement.annotation is not None:
             return self.typed(statement.annotation, cls.body)
         return value
