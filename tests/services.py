@@ -60,7 +60,7 @@ def postgres() -> Iterator[str]:
         port = _free_port()
         settings = {"port": str(port), "listen_addresses": LOOPBACK, "unix_socket_directories": "", "fsync": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with _running([server, "-D", data, *options], port, folder / "log"):
+        with _running([server, "-D", data, *options], port, folder / "log", says=b"ready to accept connections"):
             yield f"postgresql://audit@{LOOPBACK}:{port}/postgres"
 
 
@@ -114,11 +114,11 @@ def _start(command: list[str], printed: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+def _running(command: list[str], port: int, log: Path, says: bytes = b"") -> Iterator[None]:
     with log.open("wb") as printed:
         process = _start(command, printed)
         try:
-            _wait(process, port, log)
+            _wait(process, port, log, says)
             yield
         finally:
             process.terminate()
@@ -128,10 +128,12 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path, says: bytes) -> None:
+    """A port may be open before the server serves: PostgreSQL refuses while it starts up, and says when it is ready."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
-            return
+            if says in log.read_bytes():
+                return
         time.sleep(0.05)
     pytest.fail(f"{process.args!r} did not start:\n{log.read_text(errors='replace')}", pytrace=False)
