@@ -399,7 +399,7 @@ _NEARLY_ALL: dict[str, tuple[frozenset[str], Wait]] = {
 
 
 CHEAP_ROUNDS = 5_000
-"""Of PBKDF2: one or two milliseconds; passwords get hundreds of thousands."""
+"""Of PBKDF2: a few milliseconds at most; passwords get hundreds of thousands."""
 
 
 def blocking_calls(body: Body) -> Iterator[Blocking]:
@@ -443,7 +443,7 @@ def _returns_at_once(call: Call, wait: Wait) -> bool:
 
 
 def _is_cheap_hash(call: Call, name: str) -> bool:
-    """A derivation of a key, not of a password: few rounds take less time than a hop to a thread and back."""
+    """A derivation of a key, not of a password: so few rounds hold the loop for milliseconds only."""
     rounds = call.argument("iterations", 3) if name == "hashlib.pbkdf2_hmac" else None
     count = rounds.constant if rounds is not None else None
     return isinstance(count, int) and count <= CHEAP_ROUNDS
