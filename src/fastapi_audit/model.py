@@ -122,7 +122,7 @@ class Suppression:
     """Why a finding is not counted."""
 
     kind: str
-    """`comment`, `config` or `baseline`."""
+    """`comment`, `config`, `confidence` or `baseline`."""
     reason: str = ""
 
 

@@ -91,6 +91,12 @@ class Placed:
         return Finding(message, self.location, operation, trace, fix, severity)
 
     @property
+    def _taker(self) -> syntax.Node | None:
+        """The node that takes its value, behind an `await`."""
+        node = self.body.parents.get(id(self.node))
+        return self.body.parents.get(id(node)) if isinstance(node, syntax.Await) else node
+
+    @property
     def ancestors(self) -> "Iterator[syntax.Node]":
         """The nodes around this one, innermost first, up to the function or module."""
         parents = self.body.parents
@@ -348,26 +354,17 @@ class Expression(Placed):
     @property
     def discarded(self) -> bool:
         """Whether nothing takes its value: it is a statement of its own (awaited or not)."""
-        node = self.body.parents.get(id(self.node))
-        if isinstance(node, syntax.Await):
-            node = self.body.parents.get(id(node))
-        return isinstance(node, syntax.Evaluate)
+        return isinstance(self._taker, syntax.Evaluate)
 
     @property
     def returned(self) -> bool:
         """Whether it is what a `return` gives (awaited or not)."""
-        node = self.body.parents.get(id(self.node))
-        if isinstance(node, syntax.Await):
-            node = self.body.parents.get(id(node))
-        return isinstance(node, syntax.Return)
+        return isinstance(self._taker, syntax.Return)
 
     @property
     def entered(self) -> bool:
         """Whether it is what a `with` or `async with` enters (awaited or not)."""
-        node = self.body.parents.get(id(self.node))
-        if isinstance(node, syntax.Await):
-            node = self.body.parents.get(id(node))
-        return isinstance(node, syntax.WithItem)
+        return isinstance(self._taker, syntax.WithItem)
 
     @property
     def iterated(self) -> bool:
@@ -383,10 +380,7 @@ class Expression(Placed):
     @property
     def assigned_to(self) -> str | None:
         """The variable or attribute, as written, that takes its value (awaited or not, also `with … as x`)."""
-        node = self.body.parents.get(id(self.node))
-        if isinstance(node, syntax.Await):
-            node = self.body.parents.get(id(node))
-        match node:
+        match self._taker:
             case syntax.Assign(targets=(target, *_)):
                 return syntax.dotted(target) or self.file.source(target)
             case syntax.WithItem(target=target) if target is not None:
