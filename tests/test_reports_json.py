@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from importlib.resources import files
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from fastapi_audit.model import (
     Edit,
     EvidenceKind,
     Fix,
+    LatencyRow,
     Location,
     MiddlewareRow,
+    Observation,
     Result,
     RouteRow,
     Step,
     Suppression,
     Unresolved,
+    Verdict,
 )
 from fastapi_audit.reports import Look, Material
 from fastapi_audit.reports.json import printed, render, routes_document, rules_document
@@ -28,17 +32,26 @@ from small_project import finding, material, rule
 SCHEMA: dict[str, Any] = json.loads(files("fastapi_audit.reports").joinpath("schema/scorecard-1.json").read_text())
 
 
+SEEN = Observation(EvidenceKind.LIVE, "a stranger is served", "GET /socket", "101", "curl /socket")
+
+MEASURED = LatencyRow(
+    "GET /users", 60, 0, 5.0, 8.123456, nan, inf, 9.0, 200.0, Verdict.INCONCLUSIVE, 0.05, 0.001, Verdict.INCONCLUSIVE,
+    histogram=((10.0, 60),),
+)  # fmt: skip
+
+
 def full() -> Material:
     place = Location("app/main.py", 2, 5, 2, 13)
     fix = Fix("check first", (Edit("app/main.py", 30, "accept()", "check()"),), safe=True)
     return material(
-        finding(operation="WS /socket", trace=(Step(place, "calls"),), fix=fix, points=12.345678),
+        finding(operation="WS /socket", trace=(Step(place, "calls"),), fix=fix, observations=(SEEN,), points=12.345678),
         finding(location=None, suppressed=Suppression("comment", "known")),
         caps=(Cap(64, "one high finding", ("0" * 32,)),),
         middleware=(MiddlewareRow("app.main.Timing", place, condition="settings.timing"),),
         routes=(RouteRow((), "/socket", "app.main.socket", place, is_async=True, kind="websocket"),),
         unresolved=(Unresolved("router", "built from a dict", place),),
         measurements=(("p95", 0.2),),
+        latencies=(MEASURED,),
     )
 
 
@@ -98,6 +111,15 @@ def test_a_finding_is_told_whole() -> None:
             "safe": True,
             "edits": [{"path": "app/main.py", "start": 30, "old": "accept()", "new": "check()"}],
         },
+        "observations": [
+            {
+                "evidence": "live",
+                "message": "a stranger is served",
+                "request": "GET /socket",
+                "response": "101",
+                "reproduction": "curl /socket",
+            }
+        ],
         "cwe": None,
         "fingerprint": "0" * 32,
         "suppressed": None,
@@ -127,3 +149,8 @@ def test_the_same_audit_gives_the_same_bytes_in_any_order_of_findings() -> None:
     other = Material(replace(made.scorecard, results=(turned,)), made.rules, made.text)
 
     assert render(other, Look()) == render(made, Look())
+
+
+def test_a_figure_without_a_bound_is_null() -> None:
+    assert document(full())["latencies"][0]["p95_interval_ms"] == [None, None]
+    assert document(full())["latencies"][0]["p95_ms"] == 8.1235

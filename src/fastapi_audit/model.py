@@ -118,6 +118,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """What one kind of evidence saw of a finding: the proof that a report shows beside it."""
+
+    kind: EvidenceKind
+    message: str
+    request: str = ""
+    """The request as sent, secrets redacted, bounded; empty where the finding is not about one exchange."""
+    response: str = ""
+    """Status line, headers and the beginning of the body, secrets redacted, bounded."""
+    reproduction: str = ""
+    """A command that a reader can paste, such as a curl line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refutation:
+    """The running service shows the opposite of what a rule suspects; a check yields it instead of a finding."""
+
+    message: str
+    operation: str | None = None
+    """The only operation that it speaks of; `None` refutes every suspicion of the rule."""
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Why a finding is not counted."""
 
@@ -140,6 +164,9 @@ class Finding:
     """Only where the evidence moves it away from the rule's own."""
     confidence: Confidence | None = None
     """Only where the evidence moves it away from the rule's own."""
+
+    observations: tuple[Observation, ...] = ()
+    """What the other kinds of evidence saw; a refuted finding has the observation that refutes it last."""
 
     rule: str = ""
     item: int = 0
@@ -174,6 +201,8 @@ class Result:
     """How many things of the rule's kind were looked at."""
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    refutations: tuple[Refutation, ...] = ()
+    """Kept beside the findings, so that scorecards of separate runs can be merged later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +271,38 @@ class MiddlewareRow:
         return self.condition is not None
 
 
+class Verdict(StrEnum):
+    """What a sample says of a target: an interval that holds the target decides nothing."""
+
+    PASS = "pass"  # noqa: S105  a verdict, not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRow:
+    """The measured latency and errors of one operation, or of the whole service; milliseconds from intended start."""
+
+    operation: str | None
+    """`GET /users/{id}`; `None` is the whole service."""
+    samples: int
+    errors: int
+    p50_ms: float
+    p95_ms: float
+    p95_low_ms: float
+    """With `p95_high_ms` the 95 % interval by order statistics; `nan` and `inf` where samples are too few."""
+    p95_high_ms: float
+    p99_ms: float
+    p95_target_ms: float
+    p95_verdict: Verdict
+    error_high: float
+    """Upper bound of the error rate at 95 %, 0 to 1."""
+    error_target: float
+    error_verdict: Verdict
+    histogram: tuple[tuple[float, int], ...] = ()
+    """Upper bound in milliseconds and how many samples lie below it and above the one before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """What became of one kind of evidence, with its counts for the report."""
@@ -273,6 +334,9 @@ class Scorecard:
     middleware: tuple[MiddlewareRow, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     measurements: tuple[tuple[str, float], ...] = ()
+    """Single figures by name, such as `requests` or `p95_ms`; the unit ends the name."""
+    latencies: tuple[LatencyRow, ...] = ()
+    """The whole service first, then the operations by path."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from fastapi_audit import __version__
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
         Fix,
         Gathered,
         ItemScore,
+        LatencyRow,
         Location,
         MiddlewareRow,
+        Observation,
         Result,
         RouteRow,
         Scorecard,
@@ -60,6 +63,7 @@ def scorecard_document(scorecard: Scorecard, rules: Mapping[str, Rule]) -> Objec
         "findings": [_finding(finding, rules.get(finding.rule)) for finding in scorecard.findings],
         **routes_document(scorecard.routes, scorecard.middleware, scorecard.unresolved),
         "measurements": {name: _rounded(value) for name, value in scorecard.measurements},
+        "latencies": [_latency(row) for row in scorecard.latencies],
     }
 
 
@@ -129,6 +133,42 @@ def _result(result: Result) -> Object:
         "subjects": result.subjects,
         "findings": sum(finding.counts for finding in result.findings),
         "reason": result.reason,
+        "refutations": [
+            {
+                "message": each.message,
+                "operation": each.operation,
+                "observations": [_observation(seen) for seen in each.observations],
+            }
+            for each in result.refutations
+        ],
+    }
+
+
+def _observation(seen: Observation) -> Object:
+    return {
+        "evidence": seen.kind,
+        "message": seen.message,
+        "request": seen.request,
+        "response": seen.response,
+        "reproduction": seen.reproduction,
+    }
+
+
+def _latency(row: LatencyRow) -> Object:
+    return {
+        "operation": row.operation,
+        "samples": row.samples,
+        "errors": row.errors,
+        "p50_ms": _rounded(row.p50_ms),
+        "p95_ms": _rounded(row.p95_ms),
+        "p95_interval_ms": [_rounded(row.p95_low_ms), _rounded(row.p95_high_ms)],
+        "p99_ms": _rounded(row.p99_ms),
+        "p95_target_ms": row.p95_target_ms,
+        "p95_verdict": row.p95_verdict,
+        "error_high": _rounded(row.error_high),
+        "error_target": row.error_target,
+        "error_verdict": row.error_verdict,
+        "histogram": [{"below_ms": _rounded(bound), "samples": count} for bound, count in row.histogram],
     }
 
 
@@ -146,6 +186,7 @@ def _finding(finding: Finding, rule: Rule | None) -> Object:
         "operation": finding.operation,
         "trace": [{"location": _location(step.location), "message": step.message} for step in finding.trace],
         "fix": _fix(finding.fix),
+        "observations": [_observation(seen) for seen in finding.observations],
         "cwe": rule.cwe if rule else None,
         "fingerprint": finding.fingerprint,
         "suppressed": {"kind": hidden.kind, "reason": hidden.reason} if hidden else None,
@@ -199,4 +240,5 @@ def _middleware(row: MiddlewareRow) -> Object:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    """JSON has no word for a figure that is not known or has no bound."""
+    return round(value, 4) if value is not None and math.isfinite(value) else None
