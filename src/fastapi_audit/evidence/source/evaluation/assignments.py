@@ -1,0 +1,121 @@
+"""Assignments to names, attributes, items and tuples of them."""
+
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.builtin import operate
+from fastapi_audit.evidence.source.values import (
+    ClassValue,
+    Constant,
+    Instance,
+    Listing,
+    ModuleValue,
+    Scope,
+    Table,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
+
+
+def assign(evaluation: "Evaluation", node: syntax.Assign, scope: Scope) -> bool:
+    if node.value is None:
+        _declare(evaluation, node, scope)
+        return False
+    value = evaluation.evaluate(node.value, scope)
+    for target in node.targets:
+        if node.operator is not None:
+            value = _augment(evaluation, node.operator, target, value, scope)
+        elif isinstance(value, Unknown) and node.annotation is not None:
+            value = evaluation.typed(node.annotation, scope)
+        bind(evaluation, target, value, scope)
+    return False
+
+
+def _declare(evaluation: "Evaluation", node: syntax.Assign, scope: Scope) -> None:
+    """`name: Type` without a value says what a name will be, outside classes."""
+    target = node.targets[0]
+    if (
+        isinstance(target, syntax.Name)
+        and not scope.is_class
+        and node.annotation is not None
+        and target.id not in scope.names
+    ):
+        scope.names[target.id] = evaluation.typed(node.annotation, scope)
+
+
+def _augment(evaluation: "Evaluation", operator: str, target: syntax.Expr, value: Value, scope: Scope) -> Value:
+    current = evaluation.evaluate(target, scope)
+    if isinstance(current, Listing) and isinstance(value, Listing):
+        current.items.extend(value.items)
+        return current
+    return operate(operator, [current, value])
+
+
+def bind(evaluation: "Evaluation", target: syntax.Expr, value: Value, scope: Scope) -> None:
+    """Assigns a value to a name, attribute, item or tuple of them."""
+    match target:
+        case syntax.Name():
+            _bind_name(evaluation, target.id, value, scope)
+        case syntax.Collection():
+            items = value.items if isinstance(value, Listing) else []
+            for position, element in enumerate(target.elements):
+                bind(evaluation, element, items[position] if position < len(items) else Unknown(), scope)
+        case syntax.Starred():
+            bind(evaluation, target.value, Unknown(), scope)
+        case syntax.Attribute():
+            owner = evaluation.evaluate(target.value, scope)
+            if isinstance(owner, Instance):
+                owner.attributes[target.attr] = value
+            elif isinstance(owner, ClassValue):
+                owner.body.names[target.attr] = value
+            elif isinstance(owner, ModuleValue) and owner.file is not None:
+                evaluation.scope_of(owner.file).names.setdefault(target.attr, value)
+        case syntax.Subscript():
+            _bind_item(evaluation, target, value, scope)
+        case _:
+            pass
+
+
+def _bind_item(evaluation: "Evaluation", target: syntax.Subscript, value: Value, scope: Scope) -> None:
+    owner, key = evaluation.evaluate(target.value, scope), evaluation.evaluate(target.index, scope)
+    if not isinstance(owner, Table):
+        return
+    if isinstance(key, Constant):
+        owner.items[key.value] = value
+    else:
+        owner.open_ended = True
+
+
+def _bind_name(evaluation: "Evaluation", name: str, value: Value, scope: Scope) -> None:
+    home = scope
+    if (
+        scope.function is not None
+        and isinstance(scope.function.node, syntax.FunctionDef)
+        and name in _globals_of(evaluation, scope.function.node)
+    ):
+        home = scope.module
+    known = home.names.get(name)
+    # Under an open condition, or after a failed import, what is known already is the better answer.
+    if (
+        evaluation.conditions
+        and known is not None
+        and isinstance(value, Unknown | Constant)
+        and not isinstance(known, Unknown | Constant)
+    ):
+        return
+    home.names[name] = value
+
+
+def _globals_of(evaluation: "Evaluation", node: syntax.FunctionDef) -> frozenset[str]:
+    if id(node) not in evaluation.inferred.globals:
+        evaluation.inferred.globals[id(node)] = frozenset(
+            name
+            for statement in node.body
+            for inner in syntax.walk(statement)
+            if isinstance(inner, syntax.Declare)
+            for name in inner.names
+        )
+    return evaluation.inferred.globals[id(node)]

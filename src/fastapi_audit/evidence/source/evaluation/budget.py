@@ -1,0 +1,32 @@
+"""How much of a program an audit reads: bounds on steps, calls, depth and rounds of loops."""
+
+from dataclasses import dataclass, field
+
+from fastapi_audit.evidence.source.values import FunctionValue, Value
+
+MOST_STEPS = 3_000_000
+MOST_STEPS_A_CALL = 60_000
+DEEPEST_CALL = 24
+MOST_PLAIN_CALLS = 3000
+"""The same as `MOST_CALLS` for a function that only gets constants, such as one that puts a prefix before a path."""
+MOST_CALLS = 60
+"""A function that is called more often than this registers nothing new, unless it is handed an application."""
+MOST_ROUNDS = 400
+"""Elements of a loop that are followed one by one."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One function being read."""
+
+    function: FunctionValue | None
+    steps_left: int
+    returned: list[Value] = field(default_factory=list)
+
+
+class LongEnoughError(Exception):
+    """One call needs more steps than it may spend; what it has returned so far counts."""
+
+
+class ExhaustedError(Exception):
+    """The program needs more steps than an audit may spend."""

@@ -1,0 +1,153 @@
+"""Functions of the program, followed with the arguments that they get."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.evaluation.budget import (
+    DEEPEST_CALL,
+    MOST_CALLS,
+    MOST_PLAIN_CALLS,
+    MOST_STEPS_A_CALL,
+    Frame,
+    LongEnoughError,
+)
+from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE, lost
+from fastapi_audit.evidence.source.values import (
+    NOTHING,
+    Constant,
+    FunctionValue,
+    Instance,
+    Listing,
+    Scope,
+    Site,
+    Table,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
+
+
+def call_function(
+    evaluation: "Evaluation",
+    function: FunctionValue,
+    args: tuple[Value, ...],
+    keywords: dict[str, Value],
+    site: Site | None,
+) -> Value:
+    """Follows a function of the program with these arguments; without composing, only what it returns."""
+    node = function.node
+    if isinstance(node, syntax.Lambda):
+        scope = Scope(function.file, function.scope, function=function)
+        bind_parameters(evaluation, function, args, keywords, scope)
+        return evaluation.evaluate(node.body, scope)
+    if not evaluation.composing:
+        return evaluation.returned(function)
+    if not _worth_following(evaluation, function, args, keywords):
+        return evaluation.returned(function)
+    if evaluation.following.stack.count(node) > 1 or len(evaluation.following.stack) >= DEEPEST_CALL:
+        lost(evaluation, function, args, keywords, site)
+        return evaluation.returned(function)
+    evaluation.following.called.add(id(node))
+    scope = Scope(function.file, function.scope, function=function)
+    bind_parameters(evaluation, function, args, keywords, scope)
+    frame = Frame(function, MOST_STEPS_A_CALL)
+    evaluation.following.stack.append(node)
+    evaluation.frames.append(frame)
+    try:
+        evaluation.run(node.body, scope)
+    except LongEnoughError:
+        pass
+    finally:
+        evaluation.frames.pop()
+        evaluation.following.stack.pop()
+    result = _result(evaluation, function, frame.returned)
+    is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
+    return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
+
+
+def _worth_following(
+    evaluation: "Evaluation", function: FunctionValue, args: tuple[Value, ...], keywords: dict[str, Value]
+) -> bool:
+    """After the import only what is handed an application, or called often for its value, is business logic."""
+    counted = evaluation.following.times[id(function.node)] = evaluation.following.times.get(id(function.node), 0) + 1
+    given = (*args, *keywords.values(), *([function.receiver] if function.receiver is not None else []))
+    most = MOST_PLAIN_CALLS if all(isinstance(v, Constant) for v in given) else MOST_CALLS
+    if counted < most and evaluation.stage == "import":
+        return True
+    return any(_holds_application(v) for v in given)
+
+
+def _result(evaluation: "Evaluation", function: FunctionValue, returned: list[Value]) -> Value:
+    if not returned:
+        return NOTHING
+    best = next((v for v in returned if isinstance(v, Instance) and v.is_a(*COMPOSABLE)), None)
+    known = [v for v in returned if not isinstance(v, Unknown) and v != NOTHING]
+    if best is not None or known:
+        return best if best is not None else known[-1]
+    return returned[-1] if all(v == NOTHING for v in returned) else evaluation.returned(function)
+
+
+def bind_parameters(
+    evaluation: "Evaluation", function: FunctionValue, args: Sequence[Value], keywords: dict[str, Value], scope: Scope
+) -> None:
+    given = list(args)
+    if function.receiver is not None:
+        given.insert(0, function.receiver)
+    rest = dict(keywords)
+    for parameter in function.node.parameters:
+        if parameter.kind == "*":
+            scope.names[parameter.name] = Listing("tuple", given)
+            given = []
+        elif parameter.kind == "**":
+            scope.names[parameter.name] = Table.of(rest)
+        elif parameter.kind == "positional" and given:
+            scope.names[parameter.name] = given.pop(0)
+        elif parameter.name in rest:
+            scope.names[parameter.name] = rest.pop(parameter.name)
+        else:
+            scope.names[parameter.name] = _missing(evaluation, parameter, function)
+
+
+def _missing(evaluation: "Evaluation", parameter: syntax.Parameter, function: FunctionValue) -> Value:
+    if parameter.default is not None:
+        value = evaluation.evaluate(parameter.default, function.scope)
+        if isinstance(value, Instance) and value.is_a("fastapi.Depends", "fastapi.Security"):
+            return _provided(evaluation, value, parameter, function)
+        if not isinstance(value, Unknown) and value != NOTHING:
+            return value
+        if parameter.annotation is None or not evaluation.frames:
+            return value
+        return value
+    return (
+        evaluation.typed(parameter.annotation, function.scope)
+        if parameter.annotation is not None
+        else Unknown(f"parameter `{parameter.name}`")
+    )
+
+
+def _provided(
+    evaluation: "Evaluation", depends: Instance, parameter: syntax.Parameter, function: FunctionValue
+) -> Value:
+    """What a parameter with `= Depends(provider)` receives."""
+    if parameter.annotation is not None:
+        typed = evaluation.typed(parameter.annotation, function.scope)
+        if not isinstance(typed, Unknown):
+            return typed
+    provider = depends.argument("dependency", 0)
+    with evaluation.inferring():
+        return evaluation.apply(provider, (), {}, None) if provider is not None else Unknown()
+
+
+def _holds_application(value: Value) -> bool:
+    match value:
+        case Instance():
+            return value.is_a(*COMPOSABLE) or any(
+                isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in value.attributes.values()
+            )
+        case Listing():
+            return any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in value.items)
+        case _:
+            return False

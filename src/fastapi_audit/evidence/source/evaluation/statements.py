@@ -1,0 +1,135 @@
+"""Statements, read in order: branches, loops and the conditions that registrations stand under."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.evaluation.assignments import assign, bind
+from fastapi_audit.evidence.source.evaluation.definitions import define_class, define_function
+from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
+from fastapi_audit.evidence.source.evaluation.imports import read_import
+from fastapi_audit.evidence.source.values import NOTHING, Constant, Scope
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
+
+
+def _jump(_evaluation: "Evaluation", node: syntax.Jump, _scope: Scope) -> bool:
+    return node.kind != "pass"
+
+
+def _discard(evaluation: "Evaluation", node: syntax.Evaluate, scope: Scope) -> bool:
+    if not isinstance(node.value, syntax.Constant):
+        evaluation.evaluate(node.value, scope)
+    return False
+
+
+def _return(evaluation: "Evaluation", node: syntax.Return, scope: Scope) -> bool:
+    value = NOTHING if node.value is None else evaluation.evaluate(node.value, scope)
+    if evaluation.frames:
+        evaluation.frames[-1].returned.append(value)
+    return True
+
+
+def _raise(_evaluation: "Evaluation", _node: syntax.Raise, _scope: Scope) -> bool:
+    return True
+
+
+def _if(evaluation: "Evaluation", node: syntax.If, scope: Scope) -> bool:
+    text = scope.file.source(node.test)
+    if "TYPE_CHECKING" in text:
+        evaluation.run(
+            [s for s in node.body if isinstance(s, syntax.Import)] if not text.startswith("not ") else node.body,
+            scope,
+        )
+        return evaluation.run(node.orelse, scope)
+    if "__name__" in text and "__main__" in text:
+        return evaluation.run(node.orelse, scope)
+    is_true = truth(evaluation.evaluate(node.test, scope))
+    if is_true is not None:
+        return evaluation.run(node.body if is_true else node.orelse, scope)
+    returned = len(evaluation.frames[-1].returned) if evaluation.frames else 0
+    with evaluation.under(text):
+        ended = evaluation.run(node.body, scope)
+    if not node.orelse:
+        if ended and evaluation.frames and len(evaluation.frames[-1].returned) > returned:
+            evaluation.guard = f"not ({text})"
+        return False
+    with evaluation.under(f"not ({text})"):
+        return evaluation.run(node.orelse, scope) and ended
+
+
+def _loop(evaluation: "Evaluation", node: syntax.Loop, scope: Scope) -> bool:
+    if node.target is None:
+        with evaluation.under(None):
+            evaluation.run(node.body, scope)
+        return False
+    for element, known in elements(evaluation.evaluate(node.iterable, scope)):
+        bind(evaluation, node.target, element, scope)
+        with evaluation.under(
+            None if known else f"for {scope.file.source(node.target)} in {scope.file.source(node.iterable)}"
+        ):
+            evaluation.run(node.body, scope)
+    evaluation.run(node.orelse, scope)
+    return False
+
+
+def _with(evaluation: "Evaluation", node: syntax.With, scope: Scope) -> bool:
+    for item in node.items:
+        value = evaluation.evaluate(item.value, scope)
+        if item.target is not None:
+            bind(evaluation, item.target, entered(evaluation, value), scope)
+    return evaluation.run(node.body, scope)
+
+
+def _try(evaluation: "Evaluation", node: syntax.Try, scope: Scope) -> bool:
+    ended = evaluation.run(node.body, scope)
+    for handler in node.handlers:
+        kind = scope.file.source(handler.type) if handler.type is not None else "anything"
+        if handler.name:
+            scope.names[handler.name] = caught(evaluation, handler, scope)
+        with evaluation.under(f"except {kind}"):
+            evaluation.run(handler.body, scope)
+    if not ended:
+        ended = evaluation.run(node.orelse, scope)
+    return evaluation.run(node.final, scope) or ended
+
+
+def _match(evaluation: "Evaluation", node: syntax.Match, scope: Scope) -> bool:
+    subject = evaluation.evaluate(node.subject, scope)
+    text = scope.file.source(node.subject)
+    for case in node.cases:
+        values = [evaluation.evaluate(v, scope) for v in case.values]
+        known = (
+            isinstance(subject, Constant) and not subject.is_default and all(isinstance(v, Constant) for v in values)
+        )
+        if (
+            known
+            and values
+            and isinstance(subject, Constant)
+            and subject.value not in [v.value for v in values if isinstance(v, Constant)]
+        ):
+            continue
+        with evaluation.under(None if known else f"match {text}"):
+            evaluation.run(case.body, scope)
+        if known:
+            break
+    return False
+
+
+STATEMENTS: dict[type[syntax.Node], Callable[..., bool]] = {
+    syntax.Import: read_import,
+    syntax.Assign: assign,
+    syntax.Evaluate: _discard,
+    syntax.Return: _return,
+    syntax.Raise: _raise,
+    syntax.If: _if,
+    syntax.Loop: _loop,
+    syntax.With: _with,
+    syntax.Try: _try,
+    syntax.Match: _match,
+    syntax.ClassDef: define_class,
+    syntax.FunctionDef: define_function,
+    syntax.Jump: _jump,
+}
+"""How each kind of statement is read; the answer is whether the flow certainly ends there."""
