@@ -1,0 +1,227 @@
+"""Latency and errors under a paced load: an open model, timed from when each request was meant to start.
+
+A closed loop waits for an answer before it asks again, so that a server that stalls is hardly asked while it stalls.
+Here the requests follow a timetable: what waits for a stalled server has its waiting counted. Each slot has an HTTP
+client of its own, since a shared one queues requests itself and reports the queue as the server's latency.
+"""
+
+import asyncio
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
+from fastapi_audit.model import LatencyRow
+
+SERVER_ERROR = 500
+BODY_LIMIT = 5_000_000
+"""Bytes of an answer that are read before it counts as endless."""
+BACKLOG_SECONDS = 10.0
+"""A timetable that is so far behind is given up: the server does not keep this pace."""
+ORDER_SEED = 17
+"""Operations follow each other in a fixed random order, so that none keeps step with a periodic stall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One request that is sent again and again."""
+
+    operation: str
+    """`GET /users/{id}`: what its samples are told under."""
+    method: str
+    url: str
+    """Absolute."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The timetable."""
+
+    rate: float = 50.0
+    """Requests per second, over all operations."""
+    requests: int = 1000
+    warm_up: int = 3
+    """Requests to each operation before the timetable starts; not counted."""
+    slots: int = 32
+    """Requests under way at once, at most."""
+    timeout_s: float = 10.0
+    """For one request; one that takes longer is an error that took so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One request of the timetable."""
+
+    operation: str
+    seconds: float
+    """From the intended start to the last byte of the answer."""
+    delay: float
+    """The part of it before the request was sent: it waited for a free slot, or for us."""
+    status: int | None
+    """`None` when no whole answer came."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the service is at fault: a server error, or no answer. A refusal such as 404 is an answer."""
+        return self.status is None or self.status >= SERVER_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked of an operation."""
+
+    p95_ms: float = 200.0
+    errors: float = 0.001
+    """A share, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """All samples of one timetable."""
+
+    samples: tuple[Sample, ...]
+    complete: bool
+    """Whether the whole timetable was kept; not when it was stopped, or was too far behind."""
+
+    def rows(self, target: Target, own: Mapping[str, Target] | None = None) -> Iterator[LatencyRow]:
+        """The whole service first, then each operation in the order of the alphabet, each against its own target."""
+        if self.samples:
+            yield row(None, self.samples, target)
+        by_operation: dict[str, list[Sample]] = defaultdict(list)
+        for sample in self.samples:
+            by_operation[sample.operation].append(sample)
+        for operation, samples in sorted(by_operation.items()):
+            yield row(operation, samples, (own or {}).get(operation, target))
+
+
+def row(operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
+    """The figures of one operation, or of all; a failed request counts with the time that it took to fail."""
+    ordered = sorted(sample.seconds * 1000 for sample in samples)
+    low, high = quantile_interval(ordered, 0.95)
+    errors = sum(sample.failed for sample in samples)
+    error_low, error_high = rate_interval(errors, len(samples))
+    return LatencyRow(
+        operation,
+        len(samples),
+        errors,
+        p50_ms=quantile(ordered, 0.5),
+        p95_ms=quantile(ordered, 0.95),
+        p95_low_ms=low,
+        p95_high_ms=high,
+        p99_ms=quantile(ordered, 0.99),
+        p95_target_ms=target.p95_ms,
+        p95_verdict=verdict(low, high, target.p95_ms),
+        error_high=error_high,
+        error_target=target.errors,
+        error_verdict=verdict(error_low, error_high, target.errors),
+        histogram=tuple(histogram(ordered)),
+    )
+
+
+def histogram(milliseconds: Iterable[float]) -> Iterator[tuple[float, int]]:
+    """Upper bound and count of each class, four classes to a factor of two, without the empty ones at either end."""
+    counts: dict[int, int] = defaultdict(int)
+    for value in milliseconds:
+        counts[math.ceil(4 * math.log2(max(value, 0.001)))] += 1
+    for step in range(min(counts, default=0), max(counts, default=-1) + 1):
+        yield 2 ** (step / 4), counts[step]
+
+
+async def sample(planned: Sequence[Planned], pace: Pace, permitted: Callable[[], bool]) -> Sampling:
+    """Sends the requests by the timetable, as long as each is permitted; answers beyond 2xx are samples too."""
+    async with _slots(pace) as slots:
+        for each in planned:
+            for _ in range(pace.warm_up):
+                if permitted():
+                    await _send(slots[0], each)
+        return await _Timetable(planned, pace, permitted, slots).keep()
+
+
+@dataclass(slots=True)
+class _Timetable:
+    """The requests, when each is meant to start, and the free slots."""
+
+    planned: Sequence[Planned]
+    pace: Pace
+    permitted: Callable[[], bool]
+    slots: Sequence[httpx.AsyncClient]
+    samples: list[Sample] = field(default_factory=list)
+    complete: bool = True
+
+    async def keep(self) -> Sampling:
+        """Starts every request at its time, or as soon after it as a slot is free."""
+        free: asyncio.Queue[httpx.AsyncClient] = asyncio.Queue()
+        for slot in self.slots:
+            free.put_nowait(slot)
+        begun = time.perf_counter()
+        async with asyncio.TaskGroup() as under_way:
+            for number, each in enumerate(self._order()):
+                intended = begun + number / self.pace.rate
+                await _until(intended)
+                slot = await free.get()
+                if not self._goes_on(intended):
+                    break
+                under_way.create_task(self._take(each, slot, intended, free))
+        return Sampling(tuple(self.samples), self.complete)
+
+    def _order(self) -> Iterator[Planned]:
+        chance = random.Random(ORDER_SEED)  # noqa: S311  an order, not a secret
+        left = self.pace.requests if self.planned else 0
+        while left > 0:
+            turn = chance.sample(self.planned, len(self.planned))[:left]
+            yield from turn
+            left -= len(turn)
+
+    def _goes_on(self, intended: float) -> bool:
+        self.complete = time.perf_counter() - intended < BACKLOG_SECONDS and self.permitted()
+        return self.complete
+
+    async def _take(
+        self, each: Planned, slot: httpx.AsyncClient, intended: float, free: "asyncio.Queue[httpx.AsyncClient]"
+    ) -> None:
+        sent = time.perf_counter()
+        try:
+            status = await _send(slot, each)
+        finally:
+            free.put_nowait(slot)
+        seconds = time.perf_counter() - intended
+        self.samples.append(Sample(each.operation, seconds, sent - intended, status))
+
+
+@asynccontextmanager
+async def _slots(pace: Pace) -> AsyncIterator[list[httpx.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        # Neither a proxy nor credentials of the environment take part.
+        clients = [httpx.AsyncClient(timeout=pace.timeout_s, trust_env=False) for _ in range(pace.slots)]
+        yield [await stack.enter_async_context(client) for client in clients]
+
+
+async def _send(client: httpx.AsyncClient, each: Planned) -> int | None:
+    """The status of the whole answer, `None` when none came."""
+    length = 0
+    try:
+        async with (
+            asyncio.timeout(client.timeout.read),
+            client.stream(each.method, each.url, headers=each.headers, content=each.content) as answer,
+        ):
+            async for part in answer.aiter_raw():
+                length += len(part)
+                if length > BODY_LIMIT:
+                    return None
+            return answer.status_code
+    except (httpx.HTTPError, TimeoutError):
+        return None
+
+
+async def _until(moment: float) -> None:
+    left = moment - time.perf_counter()
+    if left > 0:
+        await asyncio.sleep(left)

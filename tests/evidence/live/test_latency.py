@@ -1,0 +1,170 @@
+"""The latency of applications with a known behaviour, against what their servers recorded themselves."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling, Target, histogram, sample
+from fastapi_audit.evidence.live.launch import Launch, launched
+from fastapi_audit.evidence.live.statistics import quantile
+from fastapi_audit.model import Verdict
+
+RECORDING = """
+import asyncio, time
+from fastapi import FastAPI, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+app = FastAPI()
+record = {}
+served = 0
+
+
+class Record:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            record.setdefault(scope["path"], []).append((time.perf_counter() - begun) * 1000)
+
+
+app.add_middleware(Record)
+
+
+@app.get("/record")
+async def recorded() -> dict[str, list[float]]:
+    return record
+
+
+@app.get("/fixed")
+async def fixed() -> str:
+    await asyncio.sleep(0.03)
+    return "ok"
+
+
+@app.get("/tail")
+async def tail() -> str:
+    global served
+    served += 1
+    await asyncio.sleep(0.12 if served % 100 < 6 else 0.02)
+    return "ok"
+
+
+@app.get("/stall")
+async def stall() -> str:
+    global served
+    served += 1
+    if served % 150 == 0:
+        time.sleep(0.5)
+    await asyncio.sleep(0.005)
+    return "ok"
+
+
+@app.get("/failing")
+async def failing() -> Response:
+    global served
+    served += 1
+    return Response(status_code=503 if served % 5 == 0 else 404)
+
+
+@app.get("/endless")
+async def endless() -> str:
+    await asyncio.sleep(60)
+    return "never"
+"""
+
+URL = "http://127.0.0.1:{}{}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "main.py").write_text(RECORDING)
+    with launched(Launch("main:app", tmp_path, options=("--log-level", "warning"))) as server:
+        assert server.started, server.log
+        yield server.port
+
+
+def always() -> bool:
+    return True
+
+
+def sampled(port: int, path: str, pace: Pace, permitted: Callable[[], bool] = always) -> Sampling:
+    planned = [Planned(f"GET {path}", "GET", URL.format(port, path))]
+    return asyncio.run(sample(planned, pace, permitted))
+
+
+def recorded(port: int, path: str) -> list[float]:
+    record: list[float] = httpx.get(URL.format(port, "/record"), trust_env=False).json()[path]
+    return sorted(record)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "slowest_ms"), [("/fixed", 30), ("/tail", 120)])
+def test_the_95th_percentile_is_never_less_than_the_one_that_the_server_recorded(
+    server: int, path: str, slowest_ms: float
+) -> None:
+    [whole, operation] = sampled(server, path, Pace(rate=100, requests=600, warm_up=0)).rows(Target())
+
+    truth = recorded(server, path)
+    assert operation.operation == f"GET {path}"
+    assert operation.samples == len(truth) == 600
+    assert operation.p95_ms == whole.p95_ms
+    assert operation.p95_ms >= quantile(truth, 0.95) >= slowest_ms
+    assert operation.p50_ms >= quantile(truth, 0.5)
+
+
+@pytest.mark.slow
+def test_a_stall_that_a_closed_loop_hides_is_seen(server: int) -> None:
+    with httpx.Client(trust_env=False) as client:
+        url = URL.format(server, "/stall")
+        closed = sorted(client.get(url).elapsed.total_seconds() * 1000 for _ in range(450))
+    [whole, _] = sampled(server, "/stall", Pace(rate=200, requests=900)).rows(Target())
+
+    assert closed[-1] > 500
+    assert whole.p95_ms > 200
+    assert whole.p95_ms > 2 * quantile(closed, 0.95)
+    assert whole.p95_verdict is Verdict.FAIL
+
+
+@pytest.mark.slow
+def test_a_server_error_is_an_error_and_a_refusal_is_not(server: int) -> None:
+    [whole, _] = sampled(server, "/failing", Pace(rate=200, requests=300, warm_up=0)).rows(Target())
+
+    assert whole.errors == 60
+    assert whole.error_verdict is Verdict.FAIL
+
+
+def test_a_server_that_never_answers_ends_in_errors_of_the_time_limit(server: int) -> None:
+    begun = time.monotonic()
+    sampling = sampled(server, "/endless", Pace(rate=50, requests=20, warm_up=0, timeout_s=0.5))
+
+    assert time.monotonic() - begun < 10
+    assert [each.status for each in sampling.samples] == [None] * 20
+    assert min(each.seconds for each in sampling.samples) >= 0.5
+
+
+def test_nothing_is_sent_that_is_not_permitted(server: int) -> None:
+    left = iter([True] * 8)
+    sampling = sampled(server, "/fixed", Pace(rate=100, requests=100), lambda: next(left, False))
+
+    assert not sampling.complete
+    assert len(sampling.samples) == 5
+    assert len(recorded(server, "/fixed")) == 8
+
+
+def test_few_samples_decide_nothing() -> None:
+    assert list(Sampling((), complete=True).rows(Target())) == []
+
+
+def test_a_histogram_counts_every_sample_below_its_bound() -> None:
+    classes = list(histogram([1.0, 1.0, 1.1, 8.0]))
+
+    assert [bound for bound, count in classes if count] == [1.0, pytest.approx(1.189, abs=0.001), 8.0]
+    assert sum(count for _, count in classes) == 4
+    assert list(histogram([])) == []
