@@ -1,0 +1,297 @@
+"""The service against its own OpenAPI document: Schemathesis in a process of its own, read from its event report.
+
+Its command line and reports are what it calls public; its engine is not. Only checks are run that did not cry wolf on
+ordinary FastAPI services: a server error, declared authentication that is not asked for, an answer that breaks its
+own schema.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fastapi_audit.model import EvidenceKind, Observation
+
+SERVER_ERROR = "not_a_server_error"
+IGNORED_AUTH = "ignored_auth"
+SCHEMA_BROKEN = "response_schema_conformance"
+CHECKS = (SERVER_ERROR, IGNORED_AUTH, SCHEMA_BROKEN)
+
+SEED = 1
+"""The same service is asked the same questions each time."""
+REPORT_LIMIT = 200_000_000
+"""Bytes of the event report; the run is ended when it grows beyond, since answers may be large."""
+LINE_LIMIT = 20_000_000
+"""Characters of one event that are parsed."""
+SHOWN = 2_000
+"""Characters of a body, a message or a header value that are kept."""
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 3.0
+"""For writing the reports after it was told to end."""
+REFERENCES = 100_000
+"""Nodes of the document that are searched for references."""
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What Schemathesis is run on."""
+
+    document: Mapping[str, Any]
+    """The OpenAPI document, already fetched and bounded."""
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    mutating: bool = False
+    """Whether methods beyond GET may be sent."""
+    seconds: int = 20
+    """The whole budget is used: what it generates has no end."""
+    rate: int = 100
+    """Requests per second, at most."""
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPromise:
+    """One check that an operation failed, with the first exchange that shows it."""
+
+    check: str
+    title: str
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedOperation:
+    """What became of one operation of the document."""
+
+    operation: str
+    """`GET /users/{id}`."""
+    requests: int
+    broken: tuple[BrokenPromise, ...]
+    """At most one for each check."""
+
+    def failing(self, check: str) -> BrokenPromise | None:
+        """The broken promise of one check, `None` when it was kept."""
+        return next((each for each in self.broken if each.check == check), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The whole run."""
+
+    operations: tuple[ExaminedOperation, ...]
+    requests: int
+    reason: str = ""
+    """Why nothing, or not everything, could be tested."""
+
+
+async def examine(question: Question) -> Contract:
+    """Runs Schemathesis for the seconds of the question; when cancelled, ends it at once."""
+    if outside := _reference_outside(question.document):
+        return Contract(
+            (), 0, f"the OpenAPI document refers to `{outside[:SHOWN]}` outside itself, which is not followed"
+        )
+    with TemporaryDirectory(prefix="fastapi-audit-") as place:
+        folder = Path(place)  # readable by us alone: the headers may hold a token
+        (folder / "openapi.json").write_text(json.dumps(question.document), encoding="utf-8")
+        (folder / "schemathesis.toml").write_text(_configuration(question), encoding="utf-8")
+        ending = await _run(_command(question), folder, question.seconds + question.timeout_s + 10)
+        tested, requests = _read(folder / "events.ndjson")
+        if not tested and not ending:
+            ending = _last_line(folder / "output.txt") or "Schemathesis tested nothing and said nothing"
+        return Contract(tuple(tested), requests, ending)
+
+
+def _command(question: Question) -> list[str]:
+    methods = [] if question.mutating else ["--include-method", "GET"]
+    return [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
+        *("run", "openapi.json", "--url", question.base_url, *methods),
+        *("--checks", ",".join(CHECKS), "--no-color"),
+        *("--report", "ndjson", "--report-ndjson-path", "events.ndjson"),
+    ]
+
+
+def _configuration(question: Question) -> str:
+    """TOML; a JSON string is a TOML string. Headers stand here, since a command line is seen by every user."""
+    headers = [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in question.headers.items()]
+    lines = [
+        f"seed = {SEED}",
+        f"max-time = {question.seconds}",
+        "continue-on-failure = true",
+        f"request-timeout = {question.timeout_s}",
+        "max-redirects = 0",
+        f'rate-limit = "{question.rate}/s"',
+        *(["[headers]", *headers] if headers else []),
+        "[generation]",
+        'database = "none"',
+        "no-shrink = true",
+        "[phases.coverage]",
+        # Otherwise it also sends every method that the document does not name.
+        "unexpected-methods = []",
+        "[phases.stateful]",
+        f"enabled = {json.dumps(question.mutating)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def _run(command: list[str], folder: Path, patience: float) -> str:
+    """Why it was ended early; empty when it ended by itself."""
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),  # neither .netrc nor settings of the user take part
+        "NO_PROXY": "*",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with (folder / "output.txt").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            return await _ended(process, folder, patience)
+        finally:
+            await _end(process)
+
+
+async def _ended(process: asyncio.subprocess.Process, folder: Path, patience: float) -> str:
+    for _ in range(int(patience / POLL_SECONDS)):
+        if process.returncode is not None:
+            return ""
+        if _written(folder) > REPORT_LIMIT:
+            return f"the answers filled {REPORT_LIMIT // 1_000_000} MB, so the run was ended"
+        await asyncio.sleep(POLL_SECONDS)
+    return f"Schemathesis did not end within {patience:.0f} s, so it was ended"
+
+
+def _written(folder: Path) -> int:
+    """Bytes of the largest file that the run has written."""
+    with os.scandir(folder) as entries:
+        return max((entry.stat().st_size for entry in entries if entry.is_file()), default=0)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """SIGINT lets it finish its reports; what is left after the grace is killed with its children."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+
+
+def _read(report: Path) -> tuple[list[ExaminedOperation], int]:
+    """The operations in the order of the alphabet, and how many requests were sent."""
+    requests: dict[str, int] = {}
+    broken: dict[str, dict[str, BrokenPromise]] = {}
+    for recorder in _recorders(report):
+        operation = _text(recorder.get("label"))
+        interactions = recorder.get("interactions") or {}
+        requests[operation] = requests.get(operation, 0) + len(interactions)
+        found = broken.setdefault(operation, {})
+        for promise in _broken(recorder.get("checks") or {}, interactions):
+            found.setdefault(promise.check, promise)
+    tested = [
+        ExaminedOperation(name, count, tuple(broken[name].values()))
+        for name, count in sorted(requests.items())
+        if count
+    ]
+    return tested, sum(requests.values())
+
+
+def _recorders(report: Path) -> Iterator[Event]:
+    """What each scenario recorded; a line that is cut, or not as expected, is left out."""
+    with suppress(OSError), report.open(encoding="utf-8", errors="replace") as lines:
+        while line := lines.readline(LINE_LIMIT):
+            with suppress(ValueError):
+                event = json.loads(line)
+                finished = event.get("ScenarioFinished") if isinstance(event, dict) else None
+                if isinstance(finished, dict) and isinstance(finished.get("recorder"), dict):
+                    yield finished["recorder"]
+
+
+def _broken(checks: Event, interactions: Event) -> Iterator[BrokenPromise]:
+    for case, nodes in checks.items():
+        for node in nodes:
+            failure = (node.get("failure_info") or {}).get("failure") or {}
+            if node.get("status") == "failure" and node.get("name") in CHECKS and case in interactions:
+                title = _text(failure.get("title"))
+                seen = _observation(_text(failure.get("message")) or title, interactions[case])
+                yield BrokenPromise(node["name"], title, seen)
+
+
+def _observation(message: str, interaction: Event) -> Observation:
+    request = interaction.get("request") or {}
+    response = interaction.get("response") or {}
+    method, url = _text(request.get("method")), _text(request.get("uri"))
+    sent = [f"{method} {url}", *_headers(request)]
+    if body := _body(request.get("body")):
+        sent += ["", body]
+    answered = [_text(response.get("status_code")), *_headers(response), "", _body(response.get("content"))]
+    return Observation(
+        EvidenceKind.LIVE, message, "\n".join(sent), "\n".join(answered), _curl(method, url, request, body)
+    )
+
+
+def _curl(method: str, url: str, request: Event, body: str) -> str:
+    """A command to paste; a secret stands in it as Schemathesis filtered it."""
+    headers = [part for header in _headers(request) for part in ("--header", header)]
+    data = ["--data-raw", body] if body else []
+    return shlex.join(["curl", "--request", method, *headers, *data, url])
+
+
+def _headers(message: Event) -> list[str]:
+    headers = message.get("headers") or {}
+    return [f"{name}: {_text(value)}" for name, values in headers.items() for value in values]
+
+
+def _body(content: object) -> str:
+    encoded = content.get("$base64") if isinstance(content, dict) else content
+    if not isinstance(encoded, str):
+        return ""
+    with suppress(binascii.Error, ValueError):
+        return base64.b64decode(encoded[: SHOWN * 2]).decode("utf-8", "replace")[:SHOWN]
+    return encoded[:SHOWN]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)[:SHOWN]
+
+
+def _reference_outside(document: Mapping[str, Any]) -> str:
+    """The first `$ref` that leaves the document: following it would ask another host. Empty when there is none."""
+    left: list[object] = [document]
+    for _ in range(REFERENCES):
+        if not left:
+            return ""
+        match left.pop():
+            case {"$ref": str(target)} if not target.startswith("#"):
+                return target
+            case dict(mapping):
+                left.extend(mapping.values())
+            case list(values):
+                left.extend(values)
+    return "more than can be searched"
+
+
+def _last_line(output: Path) -> str:
+    with suppress(OSError), output.open(errors="replace") as printed:
+        lines = [line.strip() for line in printed.read(SHOWN * 10).splitlines() if line.strip()]
+        return lines[-1][:SHOWN] if lines else ""
+    return ""
