@@ -111,15 +111,15 @@ class _Versions:
     def of(cls, rule: Rule, project: Project) -> "_Versions":
         if rule.applies_to is None:
             return cls()
+        used = project.uses(rule.applies_to)
+        if used is None:
+            return cls(note=f" (assuming {rule.applies_to}: the project pins no version)")
+        if used:
+            return cls()
         # Few rules are limited to versions, and the import is not free.
         from packaging.requirements import Requirement  # noqa: PLC0415
-        from packaging.version import InvalidVersion, Version  # noqa: PLC0415
 
-        wanted = Requirement(rule.applies_to)
-        try:
-            used = Version(project.versions[wanted.name])
-        except (KeyError, InvalidVersion):
-            return cls(note=f" (assuming {rule.applies_to}: the project pins no version)")
-        if wanted.specifier.contains(used, prereleases=True):
-            return cls()
-        return cls(outside=f"speaks of {rule.applies_to}; the project uses {wanted.name} {used}")
+        name = Requirement(rule.applies_to).name
+        asked = sorted({r.specifier for r in project.deployment.requirements.of(name)})
+        version = project.versions.get(name, " or ".join(asked))
+        return cls(outside=f"speaks of {rule.applies_to}; the project uses {name} {version}")

@@ -9,6 +9,7 @@ from fastapi_audit.evidence import source as reading
 from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.deployment import Deployment
 from fastapi_audit.evidence.deployment.gateway import limiting_file
+from fastapi_audit.evidence.deployment.ranges import admits_only
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.cache import Store
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
@@ -112,7 +113,10 @@ class Project:
         return limiting_file(self.tree.paths, self.text)
 
     def uses(self, requirement: str) -> bool | None:
-        """Whether the project uses a version in a range such as `bcrypt>=5`; `None` where the version is not known."""
+        """Whether the project uses a version in a range such as `bcrypt>=5`; `None` where that is not known.
+
+        Without an exact version it is known where everything that the project admits lies inside, or outside.
+        """
         # Few rules ask for a version, and the import is not free.
         from packaging.requirements import Requirement  # noqa: PLC0415
         from packaging.version import InvalidVersion, Version  # noqa: PLC0415
@@ -121,7 +125,8 @@ class Project:
         try:
             used = Version(self.versions[wanted.name])
         except (KeyError, InvalidVersion):
-            return None
+            asked = [r.specifier for r in self.deployment.requirements.of(wanted.name) if r.production]
+            return admits_only(asked, str(wanted.specifier))
         return wanted.specifier.contains(used, prereleases=True)
 
     def text(self, path: str) -> str | None:

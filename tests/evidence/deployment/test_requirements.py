@@ -84,3 +84,28 @@ def test_poetry_and_pipenv_are_read(reading: Reading) -> None:
     assert found.versions == {"redis": "5.0.1", "httpx": "0.27.0"}
     assert [(p.specifier, p.minimum) for p in found.python] == [("^3.10", (3, 10))]
     assert found.asks_for("ruff") is False
+
+
+def test_the_metadata_of_an_unpacked_wheel_names_what_it_requires(reading: Reading) -> None:
+    files = {
+        "api-1.0.dist-info/METADATA": """
+            Metadata-Version: 2.1
+            Name: api
+            Requires-Dist: pydantic~=1.10.26
+            Requires-Dist: fastapi[standard]<0.137,>=0.129 ; python_version >= "3.11"
+            Requires-Dist: uvicorn==0.54.0
+            Requires-Dist: pytest>=8; extra == 'test'
+
+            Requires-Dist: flask
+            """,
+        "vendored/other-2.0.dist-info/METADATA": "Requires-Dist: django==5.0\n",
+    }
+    found = reading(files).requirements
+    assert [(r.name, r.specifier, r.production) for r in found.all] == [
+        ("pydantic", "~=1.10.26", True),
+        ("fastapi", "<0.137,>=0.129", True),
+        ("uvicorn", "==0.54.0", True),
+        ("pytest", ">=8", False),
+    ]
+    assert found.versions == {"uvicorn": "0.54.0"}
+    assert found.of("fastapi")[0].location.line == 4

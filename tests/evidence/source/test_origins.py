@@ -85,6 +85,7 @@ NOTHING = {
     "an item of a mapping": "def f(q: str):\n    sink(MAPPING[q])",
     "a mapping's get": "def f(q: str):\n    sink(MAPPING.get(q))",
     "what was checked": "def f(q: str):\n    if q not in MAPPING:\n        return\n    sink(q)",
+    "what was checked on the way": 'def f(q: str):\n    sink(q if q and q in MAPPING else "/")',
     "what was validated": "def f(q: str):\n    validate_name(q)\n    sink(q)",
     "what was validated in a thread": "async def f(q: str):\n    await to_thread(validate_name, q)\n    sink(q)",
     "what a function made of it": "def f(q: str):\n    sink(cleaned(q))",

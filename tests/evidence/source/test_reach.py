@@ -137,6 +137,24 @@ ON_LOOP = {
         "route",
         "f → block",
     ),
+    "what a variable keeps until it is forgotten": (
+        (
+            "kept = None\n\ndef load():\n    global kept\n    if kept is not None:\n        return kept\n    block()\n"
+            "    kept = 1\n    return kept\n\ndef forget():\n    global kept\n    kept = None\n\n"
+            '@app.get("/")\nasync def f():\n    forget()\n    load()'
+        ),
+        "route",
+        "f → load → block",
+    ),
+    "what runs only when a variable is there": (
+        (
+            "kept = None\n\ndef load():\n    global kept\n    if kept is None:\n        return\n    block()\n"
+            "    kept = None\n\n"
+            '@app.get("/")\nasync def f():\n    load()'
+        ),
+        "route",
+        "f → load → block",
+    ),
     "an asynchronous dependency": (
         'async def d():\n    block()\n\n@app.get("/")\ndef f(x=Depends(d)):\n    return x',
         "dependency",
@@ -229,6 +247,14 @@ OFF_LOOP = {
     ),
     "what is cached and so runs once": (
         '@functools.cache\ndef work():\n    block()\n\n@app.get("/")\nasync def f():\n    work()'
+    ),
+    "what a variable of the module keeps": (
+        "kept = None\n\ndef load():\n    global kept\n    if kept is not None:\n        return kept\n    block()\n"
+        '    kept = 1\n    return kept\n\n@app.get("/")\nasync def f():\n    load()'
+    ),
+    "what is made when it is missing": (
+        "kept = None\n\ndef load():\n    global kept\n    if not kept:\n        time.sleep(1)\n        kept = 1\n"
+        '    return kept\n\n@app.get("/")\nasync def f():\n    load()'
     ),
     "a loop of its own in a thread": (
         'async def work():\n    block()\n\n@app.get("/")\ndef f():\n    asyncio.run(work())'

@@ -61,6 +61,12 @@ rule = Rule(
                 HTTP_422_UNPROCESSABLE_ENTITY = 422
 
 
+            try:
+                TOO_LARGE = status.HTTP_413_CONTENT_TOO_LARGE
+            except AttributeError:
+                TOO_LARGE = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
             @app.get("/", status_code=status.HTTP_200_OK)
             def root() -> None:
                 raise HTTPException(Status.HTTP_422_UNPROCESSABLE_ENTITY)
@@ -84,10 +90,16 @@ def renamed(module: Module) -> Iterator[Finding]:
 
 
 def renamed_to(expression: Expression) -> str | None:
-    if expression.kind != "attribute":
+    if expression.kind != "attribute" or is_fallback(expression):
         return None
     last = expression.text.rpartition(".")[2]
     return RENAMED.get(last) if last in RENAMED and expression.name == f"fastapi.status.{last}" else None
+
+
+def is_fallback(expression: Expression) -> bool:
+    """Whether only a Starlette gets here that does not know the new name."""
+    handler = expression.handler
+    return handler is not None and not {"AttributeError", "ImportError"}.isdisjoint(handler.types)
 
 
 @rule.proof

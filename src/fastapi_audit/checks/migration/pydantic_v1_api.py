@@ -222,6 +222,10 @@ rule = Rule(
                 async with httpx.AsyncClient() as client:
                     found = (await client.get("http://leads")).json()
                 old = lead.model_dump() if hasattr(lead, "model_dump") else lead.dict()
+                try:
+                    old = lead.model_dump()
+                except AttributeError:
+                    old = lead.dict()
                 return {**data, **found, **await request.json(), **lead.model_dump(), **old}
             """
         ),
@@ -324,6 +328,7 @@ def deprecated_methods(call: Call, project: Project) -> Iterator[Finding]:
         or receiver is None
         or receiver.text == "super()"
         or any(ASKS.search(c.text) for c in call.conditions)
+        or (call.handler is not None and any(other.method == new for other in call.body.calls))
     ):
         return
     fix = None
@@ -335,15 +340,13 @@ def deprecated_methods(call: Call, project: Project) -> Iterator[Finding]:
 
 def weighed(finding: Finding, project: Project) -> Finding:
     """Without a version and without anything of Pydantic 2 in the code, the project may still use Pydantic 1."""
-    if "pydantic" in project.versions or any(
+    if project.uses("pydantic>=2") or any(
         name.startswith("pydantic_settings") or name.removeprefix("pydantic.") in SECOND
         for module in project.source.application_modules
         for name in module.imports
     ):
         return finding
-    asked = project.deployment.requirements.of("pydantic")
-    if any("<2" in r.specifier for r in asked):
-        return replace(finding, confidence=Confidence.LOW)
+    asked = project.deployment.requirements.asks_for("pydantic")
     return replace(finding, confidence=Confidence.MEDIUM if asked else Confidence.LOW)
 
 

@@ -10,7 +10,7 @@ A Pydantic model as a parameter. Read the raw bytes only where a signature has t
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Route
+from fastapi_audit.evidence import Model, Parameter, Route
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 SIGNED = re.compile(r"signature|hmac|webhook", re.IGNORECASE)
@@ -54,6 +54,11 @@ rule = Rule(
                 return lead.name + str(len(await request.body()))
 
 
+            @app.post("/both")
+            async def both(lead: Lead, request: Request) -> list:
+                return [lead.name, *await request.json()]
+
+
             @app.post("/checked")
             async def checked(request: Request) -> str:
                 try:
@@ -88,6 +93,8 @@ def bodies_by_hand(route: Route) -> Iterator[Finding]:
     function = route.function
     if function is None or route.kind != "http" or not {"POST", "PUT", "PATCH"} & set(route.methods):
         return
+    if any(is_body(p) for p in function.parameters):
+        return  # what is no JSON, or has no such field, is refused before the handler runs
     if SIGNED.search(function.file.source(function.node)):
         return
     for call in function.calls_to("fastapi.Request.json"):
@@ -99,6 +106,10 @@ def bodies_by_hand(route: Route) -> Iterator[Finding]:
                 operation=route.operation,
             )
             return
+
+
+def is_body(parameter: Parameter) -> bool:
+    return not parameter.is_dependency and isinstance(parameter.defined_class, Model)
 
 
 @rule.proof

@@ -21,6 +21,8 @@ CACHES = (
     "aiocache.cached",
     "aiocache.Cache",
 )
+SHARED = re.compile(r"redis|valkey|memcache", re.IGNORECASE)
+"""What aiocache keeps elsewhere than in the process; one value in a dictionary has no ratio worth an alert."""
 COUNTED = re.compile(r"cache|hit|miss")
 EXPORTER = re.compile(r"redis[-_]?exporter")
 
@@ -65,6 +67,22 @@ rule = Rule(
             """
         ),
         Good(
+            """
+            from aiocache import cached
+            from fastapi import FastAPI
+            from prometheus_fastapi_instrumentator import Instrumentator
+
+            app = FastAPI()
+            Instrumentator().instrument(app)
+
+
+            @app.get("/models")
+            @cached(ttl=60)
+            async def models() -> list:
+                return []
+            """
+        ),
+        Good(
             {
                 "main.py": """
                 from fastapi import FastAPI
@@ -101,7 +119,7 @@ def uncounted(project: Project) -> Iterator[Finding]:
     deployed = (project.text(p) or "" for p in project.tree.paths if p.endswith((".yml", ".yaml", ".tf", "Dockerfile")))
     if any(EXPORTER.search(text) for text in deployed):
         return
-    calls = source.calls_to(*CACHES)
+    calls = [c for c in source.calls_to(*CACHES) if not (c.name or "").startswith("aiocache.") or SHARED.search(c.text)]
     if calls:
         yield calls[0].finding(
             "nobody counts how often this cache hits, so a cache that only costs time looks like one that works. Count hits and "

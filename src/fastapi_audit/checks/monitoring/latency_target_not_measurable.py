@@ -19,6 +19,8 @@ INSTRUMENT = "prometheus_fastapi_instrumentator.Instrumentator.instrument"
 OF_REQUESTS = re.compile(
     r"request.*(duration|latency|seconds|time)|(duration|latency|response_time).*(request|http|api)|^(http_)?latency"
 )
+PLACES = frozenset({"path", "route", "endpoint", "handler", "url", "uri", "path_template", "http_route", "resource"})
+"""Labels by which a histogram tells the places of an HTTP interface apart; others time a queue, a job, a client."""
 BUCKETS = ("buckets", "latency_lowr_buckets", "latency_highr_buckets")
 
 rule = Rule(
@@ -75,6 +77,16 @@ rule = Rule(
         Good(
             """
             from fastapi import FastAPI
+            from prometheus_client import Histogram
+
+            app = FastAPI()
+            PENDING = Histogram("request_pending_seconds", "From creation to the first run", ["name"], buckets=(1, 60))
+            STORE = Histogram("store_request_latency_seconds", "Latency of the store", ["method"])
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
             from prometheus_fastapi_instrumentator import Instrumentator, metrics
 
             EDGES = (0.05, 0.1, 0.2, 0.5)
@@ -98,10 +110,17 @@ def instrumentators(call: Call, project: Project) -> Iterator[Finding]:
 
 @rule.check
 def histograms(metric: Metric, project: Project) -> Iterator[Finding]:
-    if metric.kind == "Histogram" and OF_REQUESTS.search(metric.name) and not is_measurable(project):
+    if is_of_requests(metric) and not is_measurable(project):
         yield metric.call.finding(
             f"`{metric.name}` has no bucket edge at 0.2 s, so nobody can tell whether P95 stays below 200 ms. Add one"
         )
+
+
+def is_of_requests(metric: Metric) -> bool:
+    """Whether it times the requests that this service answers."""
+    if metric.kind != "Histogram" or not OF_REQUESTS.search(metric.name):
+        return False
+    return metric.name.startswith("http_") or not PLACES.isdisjoint(metric.labels)
 
 
 def is_measurable(project: Project) -> bool:

@@ -15,6 +15,7 @@ from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Sev
 
 PATH = re.compile(r"/metrics/?$")
 PROXY = re.compile(r"\.(conf|nginx|template|j2)$|nginx|Caddyfile|traefik|haproxy")
+OPERATIONAL = re.compile(r"metrics|health|live|ready|ping|status", re.IGNORECASE)
 REFUSED = re.compile(r"/metrics")
 
 rule = Rule(
@@ -32,6 +33,11 @@ rule = Rule(
 
             app = FastAPI()
             Instrumentator().instrument(app).expose(app)  # finding
+
+
+            @app.get("/leads")
+            def leads() -> list:
+                return []
             """
         ),
         Bad(
@@ -46,6 +52,11 @@ rule = Rule(
             @app.get("/internal/metrics")  # finding
             def metrics() -> Response:
                 return Response(generate_latest())
+
+
+            @app.get("/leads")
+            def leads() -> list:
+                return []
             """
         ),
         Good(
@@ -66,6 +77,20 @@ rule = Rule(
             @app.get("/reports/metrics")
             def business_metrics() -> dict:
                 return {"leads": 3}
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from prometheus_client import make_asgi_app
+
+            beside = FastAPI(title="Metrics, on a port of their own")
+            beside.mount("/metrics", make_asgi_app())
+
+
+            @beside.get("/health")
+            def health() -> str:
+                return "up"
             """
         ),
         Good(
@@ -105,10 +130,18 @@ def open_mounts(project: Project) -> Iterator[Finding]:
 def exposed(route: Route, project: Project) -> Iterator[Finding]:
     if not PATH.search(route.full_path) or route.auth or not serves_metrics(route) or is_guarded(route, project):
         return
+    if has_its_own_port(route):
+        return
     yield route.finding(
         f"`{route.full_path}` answers everybody: traffic, errors and the list of routes are public. Guard it, or keep it from "
         "the outside in the proxy"
     )
+
+
+def has_its_own_port(route: Route) -> bool:
+    """An application that serves nothing but figures and health is started beside the public one, on a port of its own."""
+    app = route.app
+    return app.parent is None and all(OPERATIONAL.search(r.path) for r in app.routes)
 
 
 def serves_metrics(route: Route) -> bool:

@@ -16,6 +16,8 @@ from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 ENGINES = ("sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine", "asyncpg.Pool")
 WATCHED = re.compile(r"pool|connections|checked_?out|db_client")
+INSTRUMENTATION = "opentelemetry.instrumentation.sqlalchemy"
+"""It counts the connections in use, where the version of SQLAlchemy lets it."""
 READS = frozenset({"checkedout", "get_idle_size", "checkedin", "overflow"})
 
 rule = Rule(
@@ -51,6 +53,17 @@ rule = Rule(
         Good(
             """
             from fastapi import FastAPI
+            from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+            from sqlalchemy import create_engine
+
+            app = FastAPI()
+            engine = create_engine("postgresql+psycopg://db/leads")
+            SQLAlchemyInstrumentor().instrument(engine=engine)
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
             from prometheus_fastapi_instrumentator import Instrumentator
             from sqlalchemy import create_engine
             from sqlalchemy.pool import NullPool
@@ -69,6 +82,8 @@ rule = Rule(
 def unwatched(project: Project) -> Iterator[Finding]:
     source = project.source
     if not source.exports_metrics or any(WATCHED.search(m.words) for m in source.metrics):
+        return
+    if any(m.imports_any(INSTRUMENTATION) for m in source.application_modules):
         return
     if any(c.method in READS for b in source.bodies for c in b.calls):
         return

@@ -11,15 +11,14 @@ read the metrics.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Function, Project
+from fastapi_audit.evidence import Expression, Function, Project, Settings
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 KEYS = ("fastapi.security.APIKeyHeader", "fastapi.security.APIKeyQuery")
 TOLD_APART = re.compile(
     r"tenant|client|customer|api_?key|key_?id|consumer|account|organi[sz]ation|\borg|team|user|principal"
 )
-ONE_KEY = re.compile(r"(settings|config)\.\w*(key|token)$", re.IGNORECASE)
-"""A key that stands in the settings is the same for all clients: nothing to tell them apart by."""
+KEY = re.compile(r"(key|token|secret)s?$", re.IGNORECASE)
 
 rule = Rule(
     __name__,
@@ -116,7 +115,7 @@ def alike(project: Project) -> Iterator[Finding]:
     source = project.source
     if not source.exports_metrics or any(TOLD_APART.search(m.words) for m in source.metrics):
         return
-    if any(ONE_KEY.search(text) for f in source.functions for text in _compared(f)):
+    if any(is_configured(e) for f in source.functions for e in compared(f)):
         return
     for scheme in source.resources:
         if scheme.is_a(*KEYS):
@@ -127,12 +126,21 @@ def alike(project: Project) -> Iterator[Finding]:
             return
 
 
-def _compared(function: Function) -> Iterator[str]:
-    """The names of what a function compares."""
+def is_configured(known: Expression) -> bool:
+    """Whether it is one key of the settings or the environment: the same for all clients, so nothing tells them apart."""
+    if not KEY.search(known.written or ""):
+        return False
+    if known.is_default or (isinstance(known.constant, str) and known.constant):
+        return known.kind != "constant"
+    return known.kind == "attribute" and any(isinstance(e.defined_class, Settings) for e in known.walk())
+
+
+def compared(function: Function) -> Iterator[Expression]:
+    """What a function compares."""
     for expression in function.expressions:
         if expression.operator in {"==", "!="}:
-            yield from (o.written for o in expression.operands if o.written is not None)
+            yield from expression.operands
     for call in function.calls:
         if call.method == "compare_digest":
             given = (call.argument(name, position) for position, name in enumerate("ab"))
-            yield from (a.written for a in given if a is not None and a.written is not None)
+            yield from (a for a in given if a is not None)

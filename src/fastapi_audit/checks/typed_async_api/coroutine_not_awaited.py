@@ -160,6 +160,8 @@ rule = Rule(
 
             @app.get("/")
             async def root() -> None:
+                if False and tasks:
+                    notify()
                 await notify()
                 record()
                 plain()
@@ -181,7 +183,7 @@ rule = Rule(
 @rule.check
 def never_run(function: Function) -> Iterator[Finding]:
     for call in function.calls:
-        if not call.discarded or call.awaited or not makes_coroutine(call):
+        if not call.discarded or call.awaited or not makes_coroutine(call) or is_dead(call):
             continue
         fix = None
         if function.is_async and not call.in_comprehension:
@@ -192,6 +194,12 @@ def never_run(function: Function) -> Iterator[Finding]:
             fix=fix,
             operation=function.reach.operation if function.reach else None,
         )
+
+
+def is_dead(call: Call) -> bool:
+    """Whether it stands under a condition that is never true: `if False and …`."""
+    parts = [part for test in call.conditions for part in (test, *(test.operands if test.operator == "and" else ()))]
+    return any(part.constant is False and not part.is_default for part in parts)
 
 
 def makes_coroutine(call: Call) -> bool:

@@ -95,6 +95,11 @@ rule = Rule(
                 return []
 
 
+            @app.post("/assistant")
+            def assistant() -> dict:
+                return {"answer": "not yet"}
+
+
             @app.post("/moved")
             def moved() -> RedirectResponse:
                 return RedirectResponse("/leads", 308)
@@ -209,7 +214,7 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
     guarded = sum(bool(r.auth) for r in changing)
     if function is None or not guarded or guarded_by_middleware(route.app):
         return
-    if only_redirects(function) or READS.search(route.local_path):
+    if only_redirects(function) or does_nothing(function) or READS.search(route.local_path):
         return
     functions = [function, *(d.function for d in route.dependencies)]
     if any(f is None for f in functions) or any(f is not None and asks_who_calls(f) for f in functions):
@@ -233,6 +238,12 @@ def outermost(app: App) -> App:
 def only_redirects(function: Function) -> bool:
     answers = function.returned_expressions
     return bool(answers) and all(a.is_a("starlette.responses.RedirectResponse") for a in answers)
+
+
+def does_nothing(function: Function) -> bool:
+    """Whether it calls nothing and always gives the same answer: a placeholder."""
+    answers = function.returned_expressions
+    return not function.calls and bool(answers) and all(a.constant is not ... for a in answers)
 
 
 def asks_who_calls(function: Function) -> bool:

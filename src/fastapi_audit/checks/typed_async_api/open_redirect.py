@@ -82,6 +82,12 @@ rule = Rule(
                 return RedirectResponse(next)
 
 
+            @app.get("/home")
+            def home(request: Request) -> RedirectResponse:
+                wanted = request.query_params.get("next")
+                return RedirectResponse(wanted if wanted and urlparse(wanted).netloc in HOSTS else "/")
+
+
             @app.get("/named")
             def named(request: Request, name: str) -> RedirectResponse:
                 return RedirectResponse(request.url_for("lead", number=1))

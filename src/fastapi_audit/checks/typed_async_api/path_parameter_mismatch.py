@@ -112,6 +112,11 @@ rule = Rule(
             @app.get("/browse/{kind}/{name}")
             async def browse(request: Request) -> HTMLResponse:
                 return templates.TemplateResponse(request, "base.html")
+
+
+            @app.get("/ui/{rest:path}")
+            def single_page() -> HTMLResponse:
+                return HTMLResponse("<div id='root'></div>")
             """
         ),
     ],
@@ -131,7 +136,7 @@ def mismatches(route: Route) -> Iterator[Finding]:
     taken = {name for f in known for p in f.parameters for name in (p.name, alias(p))}
     for missing in [name for name in route.path_parameters if name not in taken]:
         meant = meant_by(route, missing)
-        if meant is None and any(hands_on_request(f) for f in known):
+        if meant is None and (is_rest(route, missing) or any(hands_on_request(f) for f in known)):
             continue
         if meant is None:
             message = f"nothing takes `{{{missing}}}` of `{route.path}`: what callers write there is ignored"
@@ -143,6 +148,11 @@ def mismatches(route: Route) -> Iterator[Finding]:
                 severity=Severity.HIGH,
                 fix=renamed(route, missing, meant.name),
             )
+
+
+def is_rest(route: Route, name: str) -> bool:
+    """`/{rest:path}`: a page that takes every address below it has no use for the rest."""
+    return f"{{{name}:path}}" in route.path
 
 
 def hands_on_request(function: Function) -> bool:

@@ -10,7 +10,7 @@ requests a key or signature can be guessed byte by byte.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Function
+from fastapi_audit.evidence import Expression, Function, Parameter, Settings
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 SECRET = re.compile(
@@ -76,7 +76,7 @@ rule = Rule(
             import secrets
             from typing import Annotated
 
-            from fastapi import FastAPI, Header, HTTPException
+            from fastapi import Depends, FastAPI, Header, HTTPException
             from pydantic import BaseModel
             from pydantic_settings import BaseSettings
             from sqlalchemy import select
@@ -104,6 +104,25 @@ rule = Rule(
 
             settings = Settings()
             app = FastAPI()
+
+
+            class Caller:
+                def __init__(self, key: str, name: str) -> None:
+                    self.api_key = key
+                    self.name = name
+
+
+            def caller(x_api_key: Annotated[str, Header()]) -> Caller:
+                return Caller(x_api_key, "ada")
+
+
+            def may_see(who: Caller, key: str) -> bool:
+                return who.api_key == key or who.name == "root"
+
+
+            @app.get("/keys/{key}")
+            def key_info(key: str, who: Annotated[Caller, Depends(caller)]) -> bool:
+                return may_see(who, key)
 
 
             @app.get("/sessions")
@@ -151,8 +170,29 @@ def is_query(comparison: Expression) -> bool:
 def is_secret(expression: Expression) -> bool:
     if (expression.type_name or "").startswith("hmac."):
         return True
-    last = (expression.written or "").rpartition(".")[2]
-    return SECRET.search(last) is not None and not from_request(expression)
+    owner, _, last = (expression.written or "").rpartition(".")
+    return (
+        SECRET.search(last) is not None
+        and not from_request(expression)
+        and not is_of_caller(owner, expression.function)
+    )
+
+
+def is_of_caller(owner: str, function: Function | None, depth: int = 3) -> bool:
+    """Whether the object is what a dependency found out about the caller: its own key is no secret to it."""
+    parameter = function.parameter(owner) if function is not None else None
+    if function is None or parameter is None or isinstance(parameter.defined_class, Settings):
+        return False
+    if parameter.is_dependency:
+        return True
+    passed = [(call, call.argument(owner, position_of(parameter))) for call in function.callers] if depth else []
+    return any(a is not None and is_of_caller(a.text, call.function, depth - 1) for call, a in passed)
+
+
+def position_of(parameter: Parameter) -> int:
+    """Where a call passes it, `self` not counted."""
+    names = [p.name for p in parameter.function.parameters if p.name not in {"self", "cls"}]
+    return names.index(parameter.name) if parameter.name in names else 0
 
 
 def from_request(expression: Expression) -> bool:

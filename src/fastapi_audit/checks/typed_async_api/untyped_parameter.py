@@ -77,6 +77,11 @@ rule = Rule(
                 return await call_next(request)
 
 
+            @app.get("/moved/{_:path}")
+            def moved(_) -> str:
+                return "gone"
+
+
             @app.exception_handler(ValueError)
             def failed(request, error):
                 raise error
@@ -101,11 +106,14 @@ def untyped(function: Function) -> Iterator[Finding]:
         return
     names = ", ".join(f"`{p.name}`" for p in untyped)
     first = untyped[0].location
+    of_path = {name for w in ways if w.route is not None for name in w.route.path_parameters}
     yield Finding(
         f"{names} of `{function.name}` {'has' if len(untyped) == 1 else 'have'} no type: FastAPI hands over what was sent, a "
         "string, and documents nothing. Annotate it",
         first,
         ways[0].operation,
+        # A part of the path is text anyway; only its documentation is missing.
+        severity=Severity.LOW if all(p.name in of_path for p in untyped) else None,
     )
 
 
@@ -113,7 +121,7 @@ def is_untyped(parameter: Parameter) -> bool:
     if parameter.annotation is not None or parameter.kind not in {"positional", "keyword"} or parameter.is_dependency:
         return False
     receives_self = parameter.function.cls is not None and parameter is parameter.function.parameters[0]
-    if receives_self or parameter.name in {"self", "cls"}:
+    if receives_self or parameter.name in {"self", "cls"} or parameter.name.startswith("_"):
         return False
     default = parameter.default
     return default is None or default.kind == "constant"

@@ -23,6 +23,10 @@ NAME = re.compile(r"^requirements([-_.].*)?\.(txt|in)$|^.*[-_.]requirements\.(tx
 IN_DEVELOPMENT = re.compile(r"^(?:category = \"dev\"|groups = \[\"(?:dev|test|tests|docs|lint)\"\])", re.MULTILINE)
 """How poetry and pdm mark a package that only a development group asks for."""
 
+BUILT = re.compile(r"[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO)")
+"""The metadata of an unpacked wheel or source distribution; deeper ones are those of somebody else's."""
+EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+
 MOST_LISTED = 3000
 """Requirements that one file may list; a lock file, which a tool writes, may hold more."""
 
@@ -128,6 +132,8 @@ def _all(files: Files, manifests: Manifests) -> Iterator[Requirement]:
             yield from _pyproject(*manifests[path])
         elif name == "setup.cfg":
             yield from _setup_cfg(files, path)
+        elif BUILT.fullmatch(path):
+            yield from _metadata(files, path)
 
 
 def _versions(found: tuple[Requirement, ...]) -> dict[str, str]:
@@ -302,6 +308,20 @@ def _setup_cfg(files: Files, path: str) -> Iterator[Requirement]:
             found = requirement(document.span(start, start + len(line.strip())), production=not is_development(path))
             if found:
                 yield found
+
+
+def _metadata(files: Files, path: str) -> Iterator[Requirement]:
+    """The `Requires-Dist` lines, which come before the description."""
+    document = files.document(path)
+    if document is None:
+        return
+    head = document.text.partition("\n\n")[0]
+    for line in islice(re.finditer(r"^Requires-Dist:[ \t]*(.+)$", head, re.MULTILINE), MOST_LISTED):
+        extra = EXTRA.search(line[1])
+        production = extra is None or extra[1].lower() not in DEVELOPMENT_EXTRAS
+        found = requirement(document.span(*line.span(1)), production=production)
+        if found:
+            yield found
 
 
 def _pythons(files: Files, manifests: Manifests) -> Iterator[PythonRequirement]:

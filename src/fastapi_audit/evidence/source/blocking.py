@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fastapi_audit.evidence.source.code import Body, Call
+from fastapi_audit.evidence.source.once import runs_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +409,9 @@ def blocking_calls(body: Body) -> Iterator[Blocking]:
     for call in body.calls:
         name = None if call.awaited else call.name
         wait = None if name is None else _wait(name)
-        if name is not None and wait is not None and not (_returns_at_once(call, wait) or _is_cheap_hash(call, name)):
+        if name is None or wait is None or runs_once(call):
+            continue
+        if not (_returns_at_once(call, wait) or _is_cheap_hash(call, name)):
             found = Blocking(call, name, wait)
             library = "files" if wait.kind in {"file", "bulk"} else found.library
             by_library.setdefault((library, wait.kind), []).append(found)

@@ -211,9 +211,8 @@ def _hands_through(call: Call) -> bool:
 
 def _checked(name: str, function: Function) -> bool:
     """Whether the function compares the variable with what it allows, or hands it to something that validates."""
-    for statement in function.statements_of("if"):
-        tested = statement.value
-        for expression in tested.walk() if tested is not None else ():
+    for tested in _tests(function):
+        for expression in tested.walk():
             if expression.operator in {"in", "not in", "==", "!="} and expression.operands[0].mentions(name):
                 return True
             if isinstance(expression, Call) and expression.mentions(name) and _is_check(expression):
@@ -222,6 +221,16 @@ def _checked(name: str, function: Function) -> bool:
         (call.discarded and call.mentions(name) and _is_validation(call)) or _is_looked_up(name, call)
         for call in function.calls
     )
+
+
+def _tests(function: Function) -> Iterator[Expression]:
+    """What the function asks: the tests of its `if` statements and of `x if … else y`."""
+    for statement in function.statements_of("if"):
+        if statement.value is not None:
+            yield statement.value
+    for expression in function.expressions:
+        if isinstance(expression.node, syntax.Conditional):
+            yield Expression.of(expression.node.test, expression.body)
 
 
 def _is_looked_up(name: str, call: Call) -> bool:

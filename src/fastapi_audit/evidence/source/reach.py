@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
+from fastapi_audit.evidence.source.once import runs_once
 from fastapi_audit.evidence.source.values import ClassValue, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
 
@@ -197,7 +198,7 @@ def _runs_elsewhere(call: Call, target: Function) -> bool:
         return False
     if target.is_generator:
         return not _iterated(call, target)
-    if target.is_decorated(*CACHED) and not target.parameters:
+    if runs_once(call) or (target.is_decorated(*CACHED) and not target.parameters):
         return True  # runs once in the life of the process
     # What is awaited although it is no coroutine function was wrapped by its decorator, into a thread as a rule.
     return call.awaited and bool(target.decorators)

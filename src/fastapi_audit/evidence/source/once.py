@@ -1,0 +1,58 @@
+"""Which calls a process makes only once: `global kept; if kept is None: kept = load()`."""
+
+from fastapi_audit.evidence.source.code import Call, Expression, Function, Statement
+
+
+def runs_once(call: Call) -> bool:
+    """Whether a variable of the module keeps what it leads to, and the function asks that variable first."""
+    function = call.function
+    if function is None:
+        return False
+    declared = {name for s in function.statements_of("declare") for name in s.names}
+    return any(_is_guarded(call, name, function) for name in declared if not _is_forgotten(name, function))
+
+
+def _is_forgotten(name: str, function: Function) -> bool:
+    """Whether anything else writes the variable: what reloads it makes the call run again."""
+    return any(
+        name in s.names
+        for f in function.module.functions
+        if f.node is not function.node
+        for s in f.statements_of("declare")
+    )
+
+
+def _is_guarded(call: Call, name: str, function: Function) -> bool:
+    """Whether it stands in `if kept is None:`, or after `if kept is not None: return kept`."""
+    for statement in function.statements_of("if"):
+        test = statement.value
+        if test is None or not _assigns(function, name):
+            continue
+        if _is_absent(test, name) and any(c.node is call.node for s in statement.children for c in s.calls):
+            return True
+        leaves = any(s.kind in {"return", "raise"} for s in statement.children)
+        if _is_present(test, name) and leaves and statement.node in function.nodes and _is_after(call, statement):
+            return True
+    return False
+
+
+def _assigns(function: Function, name: str) -> bool:
+    return any(t.written == name for s in function.statements_of("assign") for t in s.targets)
+
+
+def _is_after(call: Call, statement: Statement) -> bool:
+    return call.node.start > statement.node.end
+
+
+def _is_absent(test: Expression, name: str) -> bool:
+    """`kept is None`, `not kept`."""
+    if test.operator == "not":
+        return test.operands[0].written == name
+    return test.operator in {"is", "=="} and test.operands[0].written == name and test.operands[-1].constant is None
+
+
+def _is_present(test: Expression, name: str) -> bool:
+    """`kept is not None`, `kept`."""
+    if test.operator in {"is not", "!="}:
+        return test.operands[0].written == name and test.operands[-1].constant is None
+    return test.written == name
