@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Model, Parameter
+from fastapi_audit.evidence.source.composition import parameter_dependencies
 from fastapi_audit.evidence.source.values import ClassValue, External, Instance, Value
 from fastapi_audit.model import Step
 
@@ -303,8 +304,6 @@ def _is_limited(parameter: Parameter) -> bool:
 
 def _provided(parameter: Parameter, depth: int) -> Iterator[Origin]:
     """What a dependency returns of the request."""
-    from fastapi_audit.evidence.source.composition import parameter_dependencies  # noqa: PLC0415  it imports code
-
     for dependency in parameter_dependencies(parameter.function):
         if dependency.parameter == parameter.name and dependency.function is not None:
             for returned in dependency.function.returned_expressions:
