@@ -53,6 +53,12 @@ rule = Rule(
             def plain(name: Annotated[str, Depends(get_name)] = "nobody") -> str:
                 return f"hello {name}"
 
+            def hello(name: object) -> str:
+                return f"hello {name}" if isinstance(name, str) else "hello"
+
+            def lenient(name: str = Depends(get_name)) -> str:
+                return hello(name=name)
+
             class Greeter:
                 def __init__(self, name: str = Depends(get_name)) -> None:
                     self.name = name
@@ -60,11 +66,16 @@ rule = Rule(
             @app.get("/")
             def read(first: str = Depends(greeting), greeter: Greeter = Depends()) -> str:
                 options = {"name": "bob"}
+                lenient()
                 return greeting("eve") + greeting(name="ada") + greeting(**options) + plain() + Greeter("x").name
             """
         ),
     ],
 )
+
+
+DEEPEST = 4
+"""How many calls a marker is followed through."""
 
 
 @rule.check
@@ -76,6 +87,9 @@ def calls(function: Function) -> Iterator[Finding]:
         missing = [p.name for at, p in needed if call.argument(p.name, at) is None]
         if not missing or call.spreads or not _is_plain(call):
             continue
+        missing = [name for name in missing if not _is_told_apart(function, name)]
+        if not missing:
+            continue
         yield call.finding(
             f"`{call.callee.text}` is called without `{missing[0]}`, so it gets the `Depends(…)` marker itself: FastAPI "
             "fills dependencies in only where it makes the call. Pass the argument."
@@ -86,6 +100,22 @@ def _given(function: Function) -> list[Parameter]:
     """The parameters that a call fills by position."""
     bound = function.cls is not None and not function.is_decorated("staticmethod")
     return function.parameters[1:] if bound else function.parameters
+
+
+def _is_told_apart(function: Function, name: str, depth: int = DEEPEST) -> bool:
+    """Whether `isinstance` tells the marker from a value, here or where it is handed on."""
+    for call in function.calls:
+        given = [a.written for a in call.arguments]
+        if call.name == "isinstance" and given[:1] == [name]:
+            return True
+        target = call.target
+        if target is None or not depth or name not in {*given, *(v.written for v in call.keywords.values())}:
+            continue
+        for at, parameter in enumerate(_given(target)):
+            passed = call.argument(parameter.name, at)
+            if passed is not None and passed.written == name and _is_told_apart(target, parameter.name, depth - 1):
+                return True
+    return False
 
 
 def _is_default(parameter: Parameter) -> bool:

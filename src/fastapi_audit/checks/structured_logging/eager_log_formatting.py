@@ -7,6 +7,7 @@ event then has a text of its own, so that an error tracker cannot group them and
 `logger.info("loaded %s leads", count)`; with structlog `logger.info("leads loaded", count=count)`.
 """
 
+import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Expression, Module
@@ -71,12 +72,17 @@ rule = Rule(
                 logger.debug("a long message "
                              "in two parts")
                 logger.error(f"error level is always on: {name}")
+                if logger.isEnabledFor(logging.DEBUG):
+                    logger.debug(f"loaded {name}")
                 logger.info(name)
                 return name
             """
         ),
     ],
 )
+
+LEVEL_ASKED = re.compile(r"isEnabledFor|is_enabled_for|getEffectiveLevel")
+"""The text is only built when it is wanted."""
 
 # Errors are nearly always logged, so that nothing is saved there.
 LEVELS = ("debug", "info")
@@ -106,6 +112,8 @@ def _formatted(call: Call) -> Expression | None:
         return None
     message = call.argument("msg", 0) or call.argument("event", 0)
     if message is None:
+        return None
+    if any(LEVEL_ASKED.search(c.text) for c in call.conditions):
         return None
     by_method = isinstance(message, Call) and message.method == "format"
     return message if message.interpolated or message.operator == "%" or by_method else None

@@ -10,12 +10,13 @@
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Handler
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
     __doc__,
     severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
     references=["https://docs.python.org/3/library/logging.html#logging.Logger.exception"],
     examples=[
         Bad(
@@ -86,6 +87,20 @@ rule = Rule(
                     logger.error("failed\\n%s", traceback.format_exc())
                     logger.warning("trying again later")
                     return []
+
+            failed = []
+
+            def remember(name: str, error: Exception) -> None:
+                failed.append((name, error))
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                try:
+                    return ["tea"]
+                except Exception as error:
+                    remember("orders", error)
+                    logger.error("failed: %s", error)
+                    return []
             """
         ),
         Good(
@@ -118,7 +133,7 @@ def handlers(handler: Handler) -> Iterator[Finding]:
     if not handler.is_broad or handler.raises or function is None or function.in_request is None:
         return
     calls = handler.calls
-    if any(_keeps_traceback(c) for c in calls):
+    if any(_keeps_traceback(c) or _hands_on(c, handler.variable) for c in calls):
         return
     logged = next((c for c in calls if c.method in METHODS and (c.name or "").rpartition(".")[0] in LOGGERS), None)
     if logged is None:
@@ -142,6 +157,14 @@ def _keeps_traceback(call: Call) -> bool:
     }:
         return True
     return "exc_info" in call.keywords or (call.name or "").startswith(TRACED)
+
+
+def _hands_on(call: Call, exception: str | None) -> bool:
+    """Whether somebody else gets the exception itself, with its traceback."""
+    given = [*call.arguments, *call.keywords.values()]
+    if exception is None or not call.discarded or not any(g.written == exception for g in given):
+        return False
+    return call.target is not None or call.method in {"set_exception", "put", "put_nowait", "append"}
 
 
 def _fix(call: Call) -> Fix | None:

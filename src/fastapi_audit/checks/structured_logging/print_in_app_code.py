@@ -9,9 +9,10 @@ lines, cannot be switched off or searched by field, and a JSON log pipeline drop
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Call, Function, Module
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -104,16 +105,17 @@ def functions(function: Function) -> Iterator[Finding]:
         return
     serving = function.in_request
     for call in _prints(function):
-        severity = None if serving is not None else Severity.LOW
-        when = "while it serves requests" if serving is not None else "at start-up"
-        yield call.finding(_message(call, when), severity=severity, operation=serving.operation if serving else None)
+        if serving is None:
+            yield _once(call, "at start-up")
+        else:
+            yield call.finding(_message(call, "while it serves requests"), operation=serving.operation)
 
 
 @rule.check
 def modules(module: Module) -> Iterator[Finding]:
     for call in _prints(module):
         if not any("__name__" in c.text for c in call.conditions):
-            yield call.finding(_message(call, "when it is imported"), severity=Severity.LOW)
+            yield _once(call, "when it is imported")
 
 
 def _prints(body: Function | Module) -> Iterator[Call]:
@@ -125,6 +127,12 @@ def _prints(body: Function | Module) -> Iterator[Call]:
 def _to_a_file(call: Call) -> bool:
     file = call.argument("file")
     return file is not None and file.name not in STREAMS
+
+
+def _once(call: Call, when: str) -> Finding:
+    """What is printed before the first request is often a banner for the person at the terminal."""
+    found = call.finding(_message(call, when), severity=Severity.LOW)
+    return replace(found, confidence=Confidence.LOW)
 
 
 def _message(call: Call, when: str) -> str:

@@ -9,9 +9,10 @@ Log an id. Keep secrets in `pydantic.SecretStr`, which prints as `**********`, a
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import UNKNOWN, Call, Expression
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -107,11 +108,18 @@ HARMLESS = re.compile(
 @rule.check(of=[*(f"{owner}.{level}" for owner in OWNERS for level in LEVELS), "print"])
 def calls(call: Call) -> Iterator[Finding]:
     shown = next((e for given in _values(call) for e in _shown(given) if _is_secret(e)), None)
-    if shown is not None:
-        yield call.finding(
-            f"`{shown.text}` goes to the log as it is, and from there to everyone who can read logs. Log an id, or keep "
-            "it in a SecretStr."
-        )
+    if shown is None:
+        return
+    found = call.finding(
+        f"`{shown.text}` goes to the log as it is, and from there to everyone who can read logs. Log an id, or keep "
+        "it in a SecretStr."
+    )
+    yield replace(found, confidence=Confidence.LOW) if _is_column(shown) else found
+
+
+def _is_column(shown: Expression) -> bool:
+    """`key.token`: what is stored under this name is often the hash of the token."""
+    return shown.kind == "attribute" and (shown.written or "").endswith(".token")
 
 
 def _values(call: Call) -> Iterator[Expression]:
