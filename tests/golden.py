@@ -7,7 +7,19 @@ from command import command
 from fastapi_audit.reports import FORMATS
 from pages import ROOT
 
-ENDINGS = {"concise": "concise.txt", "json": "json", "sarif": "sarif", "text": "txt"}
+ENDINGS = {
+    "badge": "badge.json",
+    "badge-svg": "svg",
+    "concise": "concise.txt",
+    "github": "github.txt",
+    "gitlab": "gitlab.json",
+    "json": "json",
+    "jsonl": "jsonl",
+    "junit": "junit.xml",
+    "markdown": "md",
+    "sarif": "sarif",
+    "text": "txt",
+}
 """Format → ending of its file."""
 
 

@@ -13,6 +13,8 @@ from fastapi_audit.reports import FORMATS, Look, Material, render, severity_of
 
 FOR_PEOPLE = ("text", "concise")
 
+FORMATS_HELP = f"{', '.join(FORMATS)}."
+
 IN_A_FILE = Look(colour=False, unicode=True, width=100)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from fastapi_audit.audit import Audit, run
 from fastapi_audit.checks import load
-from fastapi_audit.cli.output import Output
+from fastapi_audit.cli.output import FORMATS_HELP, Output
 from fastapi_audit.cli.settings import FOLDER, Target, listed, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
@@ -40,7 +40,7 @@ def scan(
     unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: all fixes.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change; write nothing.")] = False,
     statistics: Annotated[bool, typer.Option("--statistics", help="Print findings per rule only.")] = False,
-    output_format: Annotated[str, typer.Option(metavar="FORMAT", help="text, concise, json or sarif.")] = "text",
+    output_format: Annotated[str, typer.Option(metavar="FORMAT", help=FORMATS_HELP)] = "text",
     output_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report here, not to stdout.")
     ] = None,

@@ -7,7 +7,19 @@ from importlib import import_module
 from fastapi_audit.model import Finding, Scorecard, Severity
 from fastapi_audit.rule import Rule
 
-FORMATS: Mapping[str, str] = {"text": "terminal", "concise": "concise", "json": "json", "sarif": "sarif"}
+FORMATS: Mapping[str, str] = {
+    "text": "terminal",
+    "concise": "concise",
+    "markdown": "markdown",
+    "json": "json",
+    "jsonl": "jsonl",
+    "sarif": "sarif",
+    "github": "github",
+    "gitlab": "gitlab",
+    "junit": "junit",
+    "badge": "badge",
+    "badge-svg": "badge_svg",
+}
 """Name of the format → its module, which has `render(material, look) -> str`."""
 
 

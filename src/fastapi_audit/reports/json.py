@@ -60,7 +60,7 @@ def scorecard_document(scorecard: Scorecard, rules: Mapping[str, Rule]) -> Objec
         "caps": [{"limit": c.limit, "reason": c.reason, "fingerprints": list(c.fingerprints)} for c in scorecard.caps],
         "items": [_item(item) for item in scorecard.items],
         "rules": [_result(result) for result in scorecard.results],
-        "findings": [_finding(finding, rules.get(finding.rule)) for finding in scorecard.findings],
+        "findings": [finding_document(finding, rules.get(finding.rule)) for finding in scorecard.findings],
         **routes_document(scorecard.routes, scorecard.middleware, scorecard.unresolved),
         "measurements": {name: _rounded(value) for name, value in scorecard.measurements},
         "latencies": [_latency(row) for row in scorecard.latencies],
@@ -172,7 +172,7 @@ def _latency(row: LatencyRow) -> Object:
     }
 
 
-def _finding(finding: Finding, rule: Rule | None) -> Object:
+def finding_document(finding: Finding, rule: Rule | None) -> Object:
     hidden = finding.suppressed
     return {
         "rule": finding.rule,

@@ -11,6 +11,7 @@ from fastapi_audit.explain import markdown
 from fastapi_audit.lines import lines_of
 from fastapi_audit.model import Confidence, ExitCode, Finding, Location, Outcome, Severity, Status
 from fastapi_audit.reports import Look, Material, severity_of
+from fastapi_audit.reports.anchors import Anchors
 
 if TYPE_CHECKING:
     from fastapi_audit.rule import Rule
@@ -116,7 +117,7 @@ def _result(finding: Finding, index: int, places: _Places) -> Object:
         "ruleIndex": index,
         "level": LEVELS[severity],
         "message": {"text": _plain(f"{_sentence(finding.message)} {confirmed}".strip())},
-        "locations": [places.physical(places.of(finding))],
+        "locations": [places.physical(places.anchors.of(finding))],
         "partialFingerprints": {"fastapiAudit/v1": finding.fingerprint},
         "properties": {
             "operation": finding.operation or "",
@@ -142,12 +143,7 @@ class _Places:
     def __init__(self, material: Material) -> None:
         self.text = material.text
         self.files: dict[str, list[str]] = {}
-        routes = material.scorecard.routes
-        self.routes = {f"{method} {route.path}": route.location for route in routes for method in route.methods}
-
-    def of(self, finding: Finding) -> Location:
-        """Where it is shown: code scanning drops what has no place, so the handler or the project stands in."""
-        return finding.location or self.routes.get(finding.operation or "") or Location("pyproject.toml", 1)
+        self.anchors = Anchors(material.scorecard)
 
     def physical(self, place: Location, message: str = "") -> Object:
         """A `location` object; the file by its path from the root of the project."""
