@@ -1,5 +1,6 @@
 """The modules of a program: names of files, source roots, and what an import statement leads to."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -8,6 +9,12 @@ from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.facts import Facts
 from fastapi_audit.evidence.source.syntax import Node, Stmt
 from fastapi_audit.model import Location
+
+_ASIDE = re.compile(
+    r"(^|/)(tests?|testing|docs?|examples?|docs_src|scripts|benchmarks?|migrations|alembic|notebooks|templates|cookiecutter[^/]*)/"
+    r"|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile|locustfile|manage)\.py$"
+)
+"""Where code lives that is not part of the service, unless the application imports it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +35,11 @@ class SourceFile:
         if self._body is None:
             self._body = tuple(syntax.decode(raw) for raw in self.facts[0])
         return self._body
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it lies where tests, examples and scripts do."""
+        return _ASIDE.search(self.path) is not None
 
     @property
     def package(self) -> str:
@@ -98,6 +110,11 @@ class Modules:
     """Top-level name → the folders (with a trailing slash, or empty) that hold it."""
     _folders: set[str] = field(default_factory=set)
     _found: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+    @property
+    def by_path(self) -> list[SourceFile]:
+        """Every file, in the order of the paths."""
+        return [self.files[p] for p in sorted(self.files)]
 
     def add(self, path: str, facts: Facts, content: bytes) -> None:
         """Registers a parsed file."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.once import runs_once
-from fastapi_audit.evidence.source.values import ClassValue, FunctionValue, Instance, Partial, Value
+from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _app_roots(app: "App", source: "Source") -> Iterator[Reach]:
     if app.lifespan is not None:
         yield Reach(app.lifespan, "lifespan", on_loop=True)
     for event in app.event_handlers:
-        started = source.function_of(event.registration.handler or event.argument("func", 1) or source.nothing)
+        started = source.function_of(event.registration.handler or event.argument("func", 1) or NOTHING)
         if started is not None:
             yield Reach(started, "startup", on_loop=True)
 
