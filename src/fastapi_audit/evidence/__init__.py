@@ -3,6 +3,7 @@
 from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
 from fastapi_audit.evidence.source.blocking import Blocking
+from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -18,6 +19,7 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.handing import Holder, holders
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
@@ -43,6 +45,7 @@ __all__ = [
     "Function",
     "Gathering",
     "Handler",
+    "Holder",
     "LimitedFunction",
     "Metric",
     "Middleware",
@@ -60,8 +63,12 @@ __all__ = [
     "Settings",
     "Statement",
     "Variable",
+    "app_limits_body",
     "class_changes",
     "gather",
+    "holders",
+    "limits_body",
     "limits_of",
     "limits_of_app",
+    "looks_at_size",
 ]

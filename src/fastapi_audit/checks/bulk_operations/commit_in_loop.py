@@ -72,6 +72,13 @@ rule = Rule(
                     db.add_all(emails[start : start + 500])
                     db.commit()
 
+            @app.post("/apart")
+            def apart(emails: list[str]) -> None:
+                for email in emails:
+                    with Session() as own:
+                        own.add(Lead())
+                        own.commit()
+
             @app.post("/retry")
             def retry(db: Session = Depends(get_db)) -> None:
                 for attempt in range(3):
@@ -108,7 +115,7 @@ def repeated(call: Call) -> Iterator[Finding]:
     if reach is None or reach.context not in IN_A_REQUEST or not call.loops or call.handler is not None:
         return
     loop = call.loops[0]
-    if loop.is_while or loop.is_async or _chunked(call, loop) or _ends_after_one(loop):
+    if loop.is_while or loop.is_async or _chunked(call, loop) or _ends_after_one(loop) or _own_unit(call, loop):
         return
     yield call.finding(
         f"`{call.callee.text}()` runs for every element: each waits for the disk, and when one fails the rows before it "
@@ -126,6 +133,13 @@ def _chunked(call: Call, loop: Statement) -> bool:
         or any(word in over.callee.text.lower() for word in ("chunk", "batch", "slice"))
     )
     return own_test or stepped
+
+
+def _own_unit(call: Call, loop: Statement) -> bool:
+    """A session that is opened in the loop makes each element a unit of work of its own, on purpose."""
+    receiver = call.receiver
+    opened = [w for w in call.withs if w.location > loop.location and receiver is not None]
+    return any(w.assigned_to == receiver.text for w in opened if receiver is not None)
 
 
 def _ends_after_one(loop: Statement) -> bool:

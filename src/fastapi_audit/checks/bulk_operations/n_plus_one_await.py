@@ -10,6 +10,7 @@ other services, a bounded number at once. Never several tasks on one session: it
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Call, Statement
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
@@ -100,12 +101,16 @@ rule = Rule(
         Good(
             """
             from fastapi import Depends, FastAPI
-            from sqlalchemy import select
+            from sqlalchemy import any_, func, insert, select
             from sqlalchemy.ext.asyncio import AsyncSession
 
             async def get_db() -> AsyncSession: ...
 
             class User: ...
+
+            def grouped(rows): ...
+
+            def models(names): ...
 
             app = FastAPI()
 
@@ -114,6 +119,44 @@ rule = Rule(
                 for start in range(0, len(rows), 500):
                     await db.execute(select(User), rows[start : start + 500])
                 await db.commit()
+
+            @app.post("/groups")
+            async def groups(rows: list[dict], db: AsyncSession = Depends(get_db)) -> None:
+                for group in grouped(rows):
+                    ids = [row["id"] for row in group.rows]
+                    await db.execute(select(User).where(User.id == any_(ids)))
+                for group in grouped(rows):
+                    await db.execute(select(User).where(User.id.in_(group)))
+                    await db.execute(insert(User), group)
+
+            @app.post("/count")
+            async def count(db: AsyncSession = Depends(get_db)) -> int:
+                return sum([await db.scalar(select(func.count())) for kind in ("new", "old")])
+
+            @app.post("/tables")
+            async def tables(names: list[str], db: AsyncSession = Depends(get_db)) -> int:
+                total = 0
+                for model in models(names):
+                    total += await db.scalar(select(func.count()).select_from(model))
+                return total
+
+            @app.post("/first")
+            async def first(keys: list[str], db: AsyncSession = Depends(get_db)) -> User | None:
+                for key in keys:
+                    if key.startswith("a"):
+                        user = await db.get(User, key)
+                        if user is None:
+                            return None
+                        return user
+                return None
+
+            @app.post("/failed")
+            async def failed(keys: list[str], db: AsyncSession = Depends(get_db)) -> None:
+                for key in keys:
+                    try:
+                        int(key)
+                    except ValueError:
+                        await db.get(User, key)
             """
         ),
     ],
@@ -141,10 +184,12 @@ def in_a_loop(call: Call) -> Iterator[Finding]:
     reach = call.function.reach if call.function is not None else None
     if reach is None or reach.context not in IN_A_REQUEST or not _repeats(call):
         return
-    yield call.finding(
+    found = call.finding(
         f"`{call.callee.text}` runs once for every element of the loop, one after the other: the answer takes as long as "
         "there are elements. Ask for all of them in one statement, or run a bounded number at once."
     )
+    # Another service may have no call that takes them all: then only the waiting can be shared.
+    yield replace(found, confidence=Confidence.LOW) if call.name in HTTP else found
 
 
 def _repeats(call: Call) -> bool:
@@ -152,7 +197,41 @@ def _repeats(call: Call) -> bool:
     if not loops:
         return call.repeating is not None and not call.repeating.elements
     loop = loops[0]
-    return not (loop.is_while or loop.is_async or _few(loop) or _retries(loop) or _chunks(loop))
+    if loop.is_while or loop.is_async or _few(loop) or _retries(loop) or _chunks(loop):
+        return False
+    # A clause that catches an error runs for the few elements that fail.
+    return call.handler is None and not (_once(call, loop) or _many_at_once(call, loop) or _other_tables(loop))
+
+
+def _once(call: Call, loop: Statement) -> bool:
+    """What is followed by a `return` or `break` in its own block runs for the one element that was looked for."""
+    blocks = [s.children for s in (loop, *loop.walk())] + [s.orelse for s in loop.walk()]
+    for block in blocks:
+        holding = next((n for n, s in enumerate(block) if call in s.calls), None)
+        if holding is not None and any(s.kind == "return" or s.jumps == "break" for s in block[holding + 1 :]):
+            return True
+    return False
+
+
+def _many_at_once(call: Call, loop: Statement) -> bool:
+    """A statement for many rows: given a list of parameters, with `IN`, or in a loop over groups of rows."""
+    executed = call.method in {"execute", "exec", "scalars", "scalar"}
+    if executed and (
+        (len(call.arguments) > 1 and not call.arguments[1].items) or any(c.method == "in_" for c in call.calls)
+    ):
+        return True
+    targets = {t.text for t in loop.targets}
+    groups = (e.repeating for s in loop.children for e in s.expressions if e.in_comprehension)
+    return any((g.written or "").partition(".")[0] in targets for g in groups if g is not None)
+
+
+def _other_tables(loop: Statement) -> bool:
+    """Each round asks another table: `select(model)` where the loop runs over models."""
+    targets = {e.text for t in loop.targets for e in t.walk() if e.kind == "name"}
+    asked = (
+        a for c in loop.calls if c.method in {"select", "select_from", "delete", "update"} for a in c.arguments[:1]
+    )
+    return any(a.text in targets for a in asked)
 
 
 def _few(loop: Statement) -> bool:

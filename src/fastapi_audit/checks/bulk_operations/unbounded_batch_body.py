@@ -11,8 +11,8 @@ or the proxy's), because a batch that is too long is echoed whole in the 422.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Field, Model, Parameter, Route
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Expression, Field, Model, Parameter, Route, limits_body
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -112,7 +112,7 @@ BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 @rule.check
 def unbounded(route: Route) -> Iterator[Finding]:
     function = route.function
-    if function is None or BODY_METHODS.isdisjoint(route.methods) or _limited(route):
+    if function is None or BODY_METHODS.isdisjoint(route.methods) or limits_body(route):
         return
     for parameter in function.parameters:
         if parameter.is_dependency or parameter.marker(
@@ -123,11 +123,6 @@ def unbounded(route: Route) -> Iterator[Finding]:
             yield _finding(parameter, route)
         elif isinstance(model := parameter.defined_class, Model):
             yield from _fields(model, route)
-
-
-def _limited(route: Route) -> bool:
-    """Whether a limit of the body's size stands before the validation."""
-    return route.app.argument("max_body_size") is not None or route.argument("max_body_size") is not None
 
 
 def _unbounded_list(annotation: Expression | None, default: Expression | None) -> bool:
@@ -163,7 +158,8 @@ def _field_finding(field: Field, model: Model, route: Route) -> Finding:
         f"`{model.name}.{field.name}`, in the body of `{route.operation}`, takes any number of items, validated on the "
         "event loop: one large request stops the worker. Bound it with `Field(max_length=…)`."
     )
-    return Finding(message, field.location, route.operation)
+    # A list beside other fields is often one that a form fills: nobody means to send a batch.
+    return Finding(message, field.location, route.operation, severity=Severity.MEDIUM, confidence=Confidence.MEDIUM)
 
 
 @rule.proof

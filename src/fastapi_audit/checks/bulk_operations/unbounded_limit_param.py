@@ -9,8 +9,8 @@ taken too; PostgreSQL refuses it, which is a 500.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Function, Parameter, Route
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Holder, Parameter, Route, holders
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -44,17 +44,49 @@ rule = Rule(
                 return list(range(size))
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import select
+            from sqlalchemy.orm import Session
+
+            def get_db() -> Session: ...
+
+            class Lead: ...
+
+            def page(db: Session, size: int):
+                if size < 1:
+                    return []
+                return db.scalars(select(Lead).limit(size)).all()
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads(limit: int = 20, db: Session = Depends(get_db)):  # finding
+                return page(db, limit)
+            """
+        ),
         Good(
             """
             from typing import Annotated, Literal
 
-            from fastapi import FastAPI, Path, Query
+            from fastapi import FastAPI, HTTPException, Path, Query
             from pydantic import BaseModel, Field
 
             Limit = Annotated[int, Query(ge=1, le=100)]
 
             class Body(BaseModel):
                 limit: int
+
+            class Page(BaseModel):
+                limit: int
+
+                def numbers(self) -> list[int]:
+                    return list(range(min(self.limit, 100)))
+
+            def refuse(size: int) -> None:
+                if size > 100:
+                    raise HTTPException(422)
 
             app = FastAPI()
 
@@ -81,6 +113,15 @@ rule = Rule(
                     limit = 100
                 return list(range(limit))
 
+            @app.get("/refused")
+            def refused(limit: int = 20) -> list[int]:
+                refuse(limit)
+                return list(range(limit))
+
+            @app.get("/page")
+            def page(limit: int = 20) -> list[int]:
+                return Page(limit=limit).numbers()
+
             @app.get("/path/{limit}")
             def path(limit: int) -> int:
                 return limit
@@ -94,6 +135,8 @@ rule = Rule(
 )
 
 NAMES = frozenset({"limit", "size", "page_size", "per_page", "take", "pagesize", "max_results", "top_k"})
+READS = frozenset({"limit", "range", "islice", "fetchmany", "fetch", "head", "top", "first", "sample"})
+"""What reads or makes as much as it is told; where none is seen, another service may refuse the number."""
 MARKERS = ("fastapi.Query", "fastapi.params.Query", "fastapi.Path", "fastapi.Body", "fastapi.Header", "fastapi.Form")
 
 
@@ -102,11 +145,12 @@ def free_page_size(route: Route) -> Iterator[Finding]:
     functions = [route.function, *(d.function for d in route.dependencies)]
     for function in functions:
         for parameter in function.parameters if function is not None else ():
-            if function is not None and _free(parameter, function, route):
-                yield _finding(parameter, route)
+            held = holders(parameter) if _free(parameter, route) else []
+            if held and not any(h.bounds for h in held):
+                yield _finding(parameter, route, held)
 
 
-def _free(parameter: Parameter, function: Function, route: Route) -> bool:
+def _free(parameter: Parameter, route: Route) -> bool:
     if parameter.name.lower() not in NAMES or parameter.name in route.path_parameters or parameter.is_dependency:
         return False
     annotation = parameter.annotation
@@ -114,7 +158,7 @@ def _free(parameter: Parameter, function: Function, route: Route) -> bool:
         return False
     written = f"{annotation.text} {parameter.default.text if parameter.default is not None else ''}"
     bounded = any(f"{b}=" in written.replace(" ", "") for b in ("le", "lt"))
-    return not bounded and not _bounded_by_marker(parameter) and not _clamped(parameter, function)
+    return not bounded and not _bounded_by_marker(parameter)
 
 
 def _bounded_by_marker(parameter: Parameter) -> bool:
@@ -124,20 +168,14 @@ def _bounded_by_marker(parameter: Parameter) -> bool:
     return marker.argument("le") is not None or marker.argument("lt") is not None
 
 
-def _clamped(parameter: Parameter, function: Function) -> bool:
-    """Whether the code compares it with something or takes a minimum before it is used."""
-    name = parameter.name
-    if any(e.operator in {">", ">=", "<", "<="} and e.mentions(name) for e in function.expressions):
-        return True
-    return any(c.name in {"min", "max"} and any(a.mentions(name) for a in c.arguments) for c in function.calls)
-
-
-def _finding(parameter: Parameter, route: Route) -> Finding:
+def _finding(parameter: Parameter, route: Route, held: list[Holder]) -> Finding:
+    seen = any(h.slices or any(c.method in READS for c in h.calls) for h in held)
     return Finding(
-        f"`{parameter.name}` of `{route.operation}` has no upper bound: `?{parameter.name}=100000000` reads everything "
-        "at once. Bound it with `Query(ge=1, le=…)`.",
+        f"`{parameter.name}` of `{route.operation}` has no upper bound: with 100000000 it reads everything at once. "
+        "Bound it with `Query(ge=1, le=…)`.",
         parameter.location,
         route.operation,
+        confidence=None if seen else Confidence.LOW,
     )
 
 

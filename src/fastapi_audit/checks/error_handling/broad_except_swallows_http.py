@@ -8,9 +8,10 @@ are none.
 `except HTTPException: raise` before the broad clause, or raise after the `try`.
 """
 
+import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Handler, Statement
+from fastapi_audit.evidence import Call, Handler, Statement
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -56,11 +57,13 @@ rule = Rule(
             """
             import logging
 
-            from fastapi import FastAPI, HTTPException
+            from fastapi import FastAPI, HTTPException, status
 
             logger = logging.getLogger(__name__)
 
             def load(name: str) -> str: ...
+
+            def as_answer(error: Exception) -> HTTPException: ...
 
             app = FastAPI()
 
@@ -114,6 +117,43 @@ rule = Rule(
                 except Exception as error:
                     return error.detail if isinstance(error, HTTPException) else "failed"
 
+            @app.get("/named")
+            def named(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(status.HTTP_400_BAD_REQUEST, "no such user")
+                    return name
+                except Exception as error:
+                    raise HTTPException(status.HTTP_400_BAD_REQUEST, "failed") from error
+
+            @app.get("/kept")
+            def kept(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404, "no such user")
+                    return name
+                except Exception as error:
+                    raise as_answer(error)
+
+            @app.get("/status")
+            def with_status(name: str) -> str:
+                try:
+                    if name != "ada":
+                        raise HTTPException(404, "no such user")
+                    return name
+                except Exception as error:
+                    raise HTTPException(getattr(error, "status_code", 500), "failed") from error
+
+            @app.get("/all")
+            def all_of_them(names: str) -> str:
+                for name in names.split(","):
+                    try:
+                        if name != "ada":
+                            raise HTTPException(404, "no such user")
+                    except Exception:
+                        logger.exception("skipped")
+                return names
+
             @app.get("/inner")
             def inner(name: str) -> str:
                 try:
@@ -128,13 +168,16 @@ rule = Rule(
     ],
 )
 
+_NUMBER = re.compile(r"HTTP_(\d{3})")
 HTTP = ("fastapi.HTTPException", "starlette.exceptions.HTTPException")
 
 
 @rule.check
 def swallows(handler: Handler) -> Iterator[Finding]:
     function = handler.function
-    if not handler.is_broad or function is None or function.reach is None or _lets_through(handler):
+    if not handler.is_broad or function is None or function.in_request is None or not _answers(handler):
+        return
+    if _lets_through(handler):
         return
     around = Statement(next(iter(handler.ancestors)), handler.body)
     earlier = [h for h in around.handlers if h.node is not handler.node and h.location < handler.location]
@@ -159,22 +202,50 @@ def _raises_http(statement: Statement, around: Statement) -> bool:
     return bool(inner) and inner[0] == around and statement.handler == around.handler
 
 
+def _answers(handler: Handler) -> bool:
+    """Whether the clause ends the request with an answer of its own; one that only notes the failure goes on."""
+    return any(statement.kind in {"raise", "return"} for statement in handler.walk())
+
+
 def _lets_through(handler: Handler) -> bool:
-    """A bare `raise` anywhere may be the one for HTTPException, and a test for it tells them apart."""
+    """A bare `raise` anywhere may be the one for HTTPException, and a test for it or its status tells them apart."""
     variable = handler.variable
     if any(c.name == "isinstance" and "HTTPException" in c.text for c in handler.calls):
         return True
-    return any(
-        s.kind == "raise" and (s.value is None or (variable is not None and s.value.text == variable))
-        for s in handler.walk()
-    )
+    if variable is not None and any(_keeps(c, variable) for c in handler.calls):
+        return True
+    return any(_goes_on(s, variable) for s in handler.walk())
+
+
+def _goes_on(statement: Statement, variable: str | None) -> bool:
+    """`raise`, `raise error`, or an answer made with `error.status_code`."""
+    value = statement.value
+    if statement.kind == "raise" and value is None:
+        return True
+    if value is None or variable is None:
+        return False
+    again = statement.kind == "raise" and value.text == variable
+    return again or any(e.written == f"{variable}.status_code" for e in value.walk())
+
+
+def _keeps(call: Call, variable: str) -> bool:
+    """Whether the exception is given to something that may keep its status: `raise as_answer(error)`."""
+    if call.name == "getattr":
+        return any("status_code" in a.text for a in call.arguments)
+    if not any(a.written == variable for a in (*call.arguments, *call.keywords.values())):
+        return False
+    answers = call.returned or any(s.value == call for s in call.body.statements_of("raise"))
+    return answers and call.name not in {"str", "repr"}
 
 
 def _status(raised: Statement) -> str:
     calls = raised.calls
     given = calls[0].argument("status_code", 0) if calls else None
-    constant = given.constant if given is not None else None
-    return f"({constant})" if isinstance(constant, int) else ""
+    if given is None:
+        return ""
+    constant = given.constant
+    number = str(constant) if isinstance(constant, int) else "".join(_NUMBER.findall(given.name or given.text)[:1])
+    return f"({number or given.text.rpartition('.')[2]})"
 
 
 def _fix(handler: Handler, raised: Statement) -> Fix | None:

@@ -11,7 +11,7 @@ fine.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Expression, Handler
+from fastapi_audit.evidence import Call, Expression, Handler, Statement
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -95,6 +95,21 @@ rule = Rule(
         ),
         Good(
             """
+            from fastapi import FastAPI, HTTPException, Request
+
+            app = FastAPI()
+
+            @app.post("/")
+            async def read(request: Request) -> dict[str, str]:
+                try:
+                    data = await request.json()
+                except Exception as error:
+                    raise HTTPException(400, detail=f"no JSON: {error}") from error
+                return data
+            """
+        ),
+        Good(
+            """
             from fastapi import FastAPI, HTTPException
 
             def work() -> None: ...
@@ -122,6 +137,13 @@ ANSWERS = {
     "starlette.responses.PlainTextResponse": ("content", 0),
     "fastapi.Response": ("content", 0),
 }
+PARSES = frozenset(
+    {
+        "fastapi.Request.json", "fastapi.Request.body", "fastapi.Request.form", "json.loads", "int", "float",
+        "uuid.UUID", "datetime.datetime.fromisoformat", "datetime.date.fromisoformat", "base64.b64decode",
+    }
+)  # fmt: skip
+PARSING = frozenset({"model_validate", "model_validate_json", "parse_obj", "parse_raw", "decode"})
 INTERNAL = (
     "sqlalchemy.exc.",
     "asyncpg.",
@@ -136,6 +158,8 @@ INTERNAL = (
 @rule.check
 def answered(handler: Handler) -> Iterator[Finding]:
     if not (handler.is_broad or any(t.startswith(INTERNAL) for t in handler.types)) or not _in_a_request(handler):
+        return
+    if _reads_the_request(handler):
         return
     for call in handler.calls:
         where = ANSWERS.get(call.name or "")
@@ -168,6 +192,13 @@ def _leaks(sent: Expression, variable: str | None) -> bool:
         if variable and any(p.text == variable for p in part.interpolated):
             return True
     return False
+
+
+def _reads_the_request(handler: Handler) -> bool:
+    """Whether the `try` only parses what the client sent: its error speaks of that."""
+    around = Statement(next(iter(handler.ancestors)), handler.body)
+    calls = [c for child in around.children for c in child.calls]
+    return bool(calls) and all(c.name in PARSES or c.method in PARSING for c in calls)
 
 
 def _short(name: str) -> str:

@@ -9,10 +9,9 @@ stays at 53 MB.
 (`FastAPI(max_body_size=…)` from 0.165, or the proxy's).
 """
 
-import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Project, Route
+from fastapi_audit.evidence import Call, Function, Project, Route, app_limits_body, limits_body, looks_at_size
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -121,12 +120,23 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, HTTPException, Request, UploadFile
+
+            def small(request: Request) -> None:
+                if int(request.headers.get("content-length", 0)) > 1_000_000:
+                    raise HTTPException(413)
+
+            app = FastAPI()
+
+            @app.post("/upload", dependencies=[Depends(small)])
+            async def upload(file: UploadFile) -> int:
+                return len(await file.read())
+            """
+        ),
     ],
 )
-
-
-SIZE_REFUSED = re.compile(r"content-length|max_size|\.size\b|\bsize\b\s*>|_size\s*>", re.IGNORECASE)
-"""What a handler says that looks at the size before it hands the upload on."""
 
 
 @rule.check(of=["fastapi.UploadFile.read", "fastapi.UploadFile.file.read"])
@@ -134,7 +144,9 @@ def whole_read(call: Call, project: Project) -> Iterator[Finding]:
     function = call.function
     if call.arguments or call.keywords or function is None or function.reach is None:
         return
-    if _size_is_checked(call, function) or _limited(project):
+    route = function.reach.route
+    limited = limits_body(route) if route is not None else any(app_limits_body(a) for a in project.source.apps)
+    if limited or _size_is_checked(function):
         return
     yield call.finding(
         f"`{call.callee.text}()` without a size holds the whole upload in memory: a few large files at once and the "
@@ -145,7 +157,7 @@ def whole_read(call: Call, project: Project) -> Iterator[Finding]:
 
 @rule.check
 def whole_parameter(route: Route) -> Iterator[Finding]:
-    if route.function is None or route.app.argument("max_body_size") is not None:
+    if route.function is None or limits_body(route):
         return
     for parameter in route.function.parameters:
         if parameter.type_name == "bytes" and parameter.marker("fastapi.File") is not None:
@@ -157,18 +169,12 @@ def whole_parameter(route: Route) -> Iterator[Finding]:
             )
 
 
-def _size_is_checked(call: Call, function: Function) -> bool:
-    """Whether the size of this upload is looked at, here or where it comes from."""
-    receiver = call.receiver.text.removesuffix(".file") if call.receiver is not None else ""
-    written = function.text
-    if f"{receiver}.size" in written or "content-length" in written.lower() or "max_size" in written.lower():
+def _size_is_checked(function: Function) -> bool:
+    """Whether the size of this upload is looked at, here or wherever it is handed on from."""
+    if looks_at_size(function):
         return True
     handed_by = [c.function for c in function.callers]
-    return bool(handed_by) and all(f is not None and SIZE_REFUSED.search(f.text) for f in handed_by)
-
-
-def _limited(project: Project) -> bool:
-    return any(app.argument("max_body_size") is not None for app in project.source.apps)
+    return bool(handed_by) and all(f is not None and looks_at_size(f) for f in handed_by)
 
 
 @rule.proof(needs=["python-multipart"])

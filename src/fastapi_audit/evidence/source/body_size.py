@@ -1,0 +1,79 @@
+"""What refuses a request for its size: the framework's own limit, a middleware, a dependency or the handler."""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence.source.code import Call, Expression, Function
+from fastapi_audit.evidence.source.composition import App, Route
+
+DEEPEST, MOST = 4, 200
+"""How far calls are followed, and to how many functions at most."""
+
+COMPARING = frozenset({"<", "<=", ">", ">="})
+LENGTH = "content-length"
+
+
+def limits_body(route: Route) -> bool:
+    """Whether a request to a route is refused for its size before its body is taken."""
+    if route.argument("max_body_size") is not None or app_limits_body(route.app):
+        return True
+    return any(d.function is not None and looks_at_size(d.function) for d in route.dependencies)
+
+
+def app_limits_body(app: App) -> bool:
+    """Whether an application, or one that it is mounted in, refuses requests for their size."""
+    current: App | None = app
+    while current is not None:
+        if current.argument("max_body_size") is not None:
+            return True
+        if any(looks_at_size(f) for m in current.middleware for f in m.functions):
+            return True
+        current = current.parent
+    return False
+
+
+def looks_at_size(function: Function) -> bool:
+    """Whether a function, or what it calls, compares the size of an upload or of the request with something."""
+    seen = {id(function.node)}
+    pending = [(function, 0)]
+    while pending:
+        current, depth = pending.pop()
+        if any(_is_size(o, current) for e in current.expressions for o in _compared(e)):
+            return True
+        for call in current.calls if depth < DEEPEST else ():
+            target = call.target
+            if target is not None and id(target.node) not in seen and len(seen) < MOST:
+                seen.add(id(target.node))
+                pending.append((target, depth + 1))
+    return False
+
+
+def _compared(expression: Expression) -> list[Expression]:
+    return expression.operands if COMPARING.intersection((expression.operator or "").split()) else []
+
+
+def _is_size(operand: Expression, function: Function, depth: int = 0) -> bool:
+    """`upload.size`, `int(request.headers["content-length"])`, a variable with one, or a function that gives one."""
+    if depth > DEEPEST:
+        return False
+    if any(_reads_size(part) for part in operand.walk()):
+        return True
+    if operand.kind == "name":
+        return any(_is_size(value, function, depth + 1) for value in _assigned(operand.text, function))
+    target = operand.target if isinstance(operand, Call) else None
+    return target is not None and any(_is_size(r, target, depth + 1) for r in target.returned_expressions)
+
+
+def _reads_size(part: Expression) -> bool:
+    constant = part.constant if part.kind == "constant" else None
+    if isinstance(constant, str | bytes):
+        return (constant if isinstance(constant, str) else constant.decode("latin-1")).lower() == LENGTH
+    return part.kind == "attribute" and (part.name or "") == "fastapi.UploadFile.size"
+
+
+def _assigned(name: str, function: Function) -> Iterator[Expression]:
+    for statement in function.statements_of("assign"):
+        if statement.value is not None and any(t.written == name for t in statement.targets):
+            yield statement.value
+    for expression in function.expressions:
+        if expression.assigned_to == name:
+            yield expression
