@@ -198,7 +198,9 @@ NOBODYS = re.compile(
 )
 """Words that are no secret, and keys that every copy of a program carries."""
 
-EMPTY_WORDS = re.compile(r"^(?:none|null|nil|true|false|str|string|optional|required|disabled|off|unset|not[-_ ]?set)$")
+EMPTY_WORDS = re.compile(
+    r"^(?:none|null|nil|true|false|yes|no|on|str|string|optional|required|disabled|off|unset|not[-_ ]?set)$"
+)
 PLACEHOLDER = re.compile(r"<[^>]*>|\{\{|\$[({]|%\(|\.\.\.|\*{3}|x{4,}|placeholder|todo|fixme|redacted")
 TEMPLATE = re.compile(r"your|example|dummy|fake|replace|insert|sample|mock")
 ELSEWHERE = re.compile(

@@ -127,6 +127,8 @@ def calls(call: Call) -> Iterator[Finding]:
         return
     if any(word in f.name.lower() for f in reach.chain for word in HEALTH):
         return
+    if call.name == "asyncpg.connect" and call.entered:
+        return  # neither a coroutine nor a connection can be entered: `asyncpg-connect-as-context-manager`
     yield call.finding(
         f"`{call.callee.text}` opens a new connection for each request ({reach.arrow(call.method)}): slow, and without "
         "an upper bound. Make a pool in the lifespan and take connections from it.",

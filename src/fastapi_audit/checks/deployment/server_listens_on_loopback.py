@@ -118,6 +118,8 @@ def commands(command: ServerCommand) -> Iterator[Finding]:
     host = command.host
     if not command.production or not command.is_container or not host.known or not host.certain:
         return
+    if command.program is Program.FASTAPI_DEV and host.is_default:
+        return  # `reload-in-production` names both
     if host.value not in LOOPBACK or command.uds.value or command.setting("fd").value or _shares_network(command):
         return
     by_default = ", its default," if host.is_default else ""

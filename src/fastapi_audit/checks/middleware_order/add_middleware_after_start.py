@@ -79,7 +79,9 @@ MESSAGE = (
 
 @rule.check
 def at_start(middleware: Middleware) -> Iterator[Finding]:
-    if middleware.stage != "import" and not middleware.app.is_mounted:
+    instrumented = middleware.registration.method.startswith("prometheus_fastapi_instrumentator.")
+    # `instrumented-too-late` speaks of that one.
+    if middleware.stage != "import" and not middleware.app.is_mounted and not instrumented:
         yield middleware.finding(MESSAGE)
 
 
