@@ -11,6 +11,7 @@ FORMATS: Mapping[str, str] = {
     "text": "terminal",
     "concise": "concise",
     "markdown": "markdown",
+    "html": "html",
     "json": "json",
     "jsonl": "jsonl",
     "sarif": "sarif",
@@ -31,6 +32,8 @@ class Material:
     rules: Mapping[str, Rule]
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
+    previous: Scorecard | None = None
+    """An earlier scorecard to compare with."""
 
     @property
     def open_findings(self) -> Iterator[Finding]:
