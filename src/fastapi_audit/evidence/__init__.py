@@ -4,6 +4,7 @@ from fastapi_audit.evidence.app import Operation, RunningApp
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
+from fastapi_audit.evidence.source.caches import CachedFunction, caches_of, route_caches
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -34,6 +35,7 @@ __all__ = [
     "UNKNOWN",
     "App",
     "Blocking",
+    "CachedFunction",
     "Call",
     "Change",
     "Class",
@@ -64,6 +66,7 @@ __all__ = [
     "Statement",
     "Variable",
     "app_limits_body",
+    "caches_of",
     "class_changes",
     "gather",
     "holders",
@@ -71,4 +74,5 @@ __all__ = [
     "limits_of",
     "limits_of_app",
     "looks_at_size",
+    "route_caches",
 ]
