@@ -20,7 +20,15 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.databases import (
+    CONNECTS,
+    DRIVER_CONNECTS,
+    ORM_SESSIONS,
+    SESSIONS,
+    SQLALCHEMY_SESSIONS,
+)
 from fastapi_audit.evidence.source.handing import Holder, holders
+from fastapi_audit.evidence.source.keeping import is_kept, is_remembered
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
@@ -30,7 +38,12 @@ from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
+    "CONNECTS",
+    "DRIVER_CONNECTS",
+    "ORM_SESSIONS",
     "ROLES",
+    "SESSIONS",
+    "SQLALCHEMY_SESSIONS",
     "SUBJECTS",
     "UNKNOWN",
     "App",
@@ -70,6 +83,8 @@ __all__ = [
     "class_changes",
     "gather",
     "holders",
+    "is_kept",
+    "is_remembered",
     "limits_body",
     "limits_of",
     "limits_of_app",

@@ -13,7 +13,7 @@ that gives the id itself.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Class, Dependency, Function, Route, route_caches
+from fastapi_audit.evidence import SESSIONS, Class, Dependency, Function, Route, route_caches
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -193,16 +193,7 @@ VALUES = (
     "typing.NamedTuple",
 )
 DATACLASSES = ("dataclasses.dataclass", "attrs.define", "attrs.frozen", "attr.s", "pydantic.dataclasses.dataclass")
-SESSIONS = (
-    "sqlalchemy.orm.Session",
-    "sqlalchemy.ext.asyncio.AsyncSession",
-    "sqlalchemy.ext.asyncio.AsyncConnection",
-    "sqlalchemy.Connection",
-    "redis.asyncio.Redis",
-    "redis.Redis",
-    "asyncpg.Connection",
-    "httpx.AsyncClient",
-)
+PER_REQUEST = (*SESSIONS, "redis.asyncio.Redis", "redis.Redis", "httpx.AsyncClient")
 
 
 @rule.check
@@ -231,7 +222,7 @@ def _object(dependency: Dependency, function: Function) -> str | None:
     parameter = function.parameter(dependency.parameter) if dependency.parameter else None
     if parameter is None:
         return None
-    if parameter.is_a(*SESSIONS):
+    if parameter.is_a(*PER_REQUEST):
         return f"a `{parameter.type_name}`"
     cls = parameter.defined_class
     if cls is None or cls.descends_from(*VALUES) or _has_repr(cls):
