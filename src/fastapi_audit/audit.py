@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import chosen
 from fastapi_audit.config import Settings
 from fastapi_audit.errors import TargetError
@@ -37,10 +38,16 @@ def read(gathering: Gathering, root: str) -> Project:
     raise TargetError(message)
 
 
-def run(gathering: Gathering, rules: Sequence[Rule], settings: Settings, root: str = ".") -> Audit:
+def run(
+    gathering: Gathering,
+    rules: Sequence[Rule],
+    settings: Settings,
+    root: str = ".",
+    baseline: Baseline = Baseline(),  # noqa: B008  frozen and empty
+) -> Audit:
     """The whole audit; `root` is how reports call the project's directory."""
     selected = chosen(rules, settings.select) if settings.select else {rule.name for rule in rules}
-    policy = _policy(rules, settings)
+    policy = _policy(rules, settings, baseline)
     project = read(gathering, root)
     judged = [judge(rule, project) if rule.name in selected else not_run(rule, "not selected") for rule in rules]
     marked, idle = suppress(tuple(fingerprinted(judged, project.text)), project.comments, policy)
@@ -59,11 +66,12 @@ def run(gathering: Gathering, rules: Sequence[Rule], settings: Settings, root: s
         caps=scored.caps,
         routes=project.routes,
         middleware=project.middleware,
-        unresolved=(*project.unresolved, *idle),
+        unresolved=(*project.unresolved, *idle, *baseline.complaints(scored.results)),
     )
     return Audit(card, project)
 
 
-def _policy(rules: Sequence[Rule], settings: Settings) -> Policy:
+def _policy(rules: Sequence[Rule], settings: Settings, baseline: Baseline) -> Policy:
     per_file = tuple((pattern, chosen(rules, names)) for pattern, names in settings.per_file_ignores.items())
-    return Policy(chosen(rules, settings.ignore), per_file, settings.min_confidence)
+    ignored = chosen(rules, settings.ignore)
+    return Policy(ignored, per_file, settings.min_confidence, settings.require_reasons, baseline.fingerprints)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fastapi_audit import __version__
+from fastapi_audit.cli.baseline import baseline
 from fastapi_audit.cli.explain import explain
 from fastapi_audit.cli.routes import routes
 from fastapi_audit.cli.rules import rules
@@ -29,6 +30,7 @@ application = typer.Typer(
 )
 for command in (scan, routes, explain, rules):
     application.command()(command)
+application.add_typer(baseline, name="baseline")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastapi_audit.audit import Audit, run
+from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import load
 from fastapi_audit.cli.output import FORMATS_HELP, Output
-from fastapi_audit.cli.settings import FOLDER, Target, listed, settings
+from fastapi_audit.cli.settings import FOLDER, Target, accepted_findings, listed, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering
@@ -49,6 +50,12 @@ def scan(
     ] = None,
     fail_on: Annotated[Severity | None, typer.Option(help="Exit 1 from this severity on [high].")] = None,
     fail_under: Annotated[float | None, typer.Option(metavar="SCORE", help="Exit 1 below this score.")] = None,
+    fail_on_new: Annotated[
+        bool, typer.Option("--fail-on-new", help="Exit 1 for any finding that the baseline does not hold.")
+    ] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Accepted findings, as `baseline write` wrote them.")
+    ] = None,
     min_confidence: Annotated[Confidence | None, typer.Option(help="Hide what is less sure [medium].")] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 in spite of findings.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every file anew.")] = False,
@@ -64,10 +71,12 @@ def scan(
         "exclude": listed(exclude),
         "fail_on": fail_on,
         "fail_under": fail_under,
+        "fail_on_new": fail_on_new or None,
         "min_confidence": min_confidence,
     }
     chosen = settings(target, config, flags, isolated=isolated)
-    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes)
+    accepted = accepted_findings(target, chosen, baseline)
+    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes, baseline=accepted)
     code = run.preview() if diff else run.scan(output, fix=fix)
     raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
 
@@ -80,6 +89,7 @@ class Run:
     settings: Settings
     use_cache: bool
     unsafe: bool
+    baseline: Baseline = field(default_factory=Baseline)
     rules: tuple[Rule, ...] = field(default_factory=load)
     last: Audit | None = None
 
@@ -88,7 +98,7 @@ class Run:
         gathering = Gathering(
             self.target.root, self.settings.exclude, self.use_cache, auth_names=self.settings.auth_dependencies
         )
-        self.last = run(gathering, self.rules, self.settings, self.target.shown)
+        self.last = run(gathering, self.rules, self.settings, self.target.shown, self.baseline)
         return self.last
 
     def scan(self, output: Output, *, fix: bool) -> ExitCode:
@@ -130,6 +140,8 @@ def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
     """An audit that is not whole says so first: its "no findings" would be worth nothing."""
     if scorecard.incomplete:
         return ExitCode.INCOMPLETE
+    if settings.fail_on_new and any(finding.counts for finding in scorecard.findings):
+        return ExitCode.FINDINGS
     worst = settings.fail_on.rank
     if any(severity_of(finding).rank <= worst for finding in scorecard.findings if finding.counts):
         return ExitCode.FINDINGS
@@ -143,7 +155,7 @@ def warn_of(material: Material) -> None:
     for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
             warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
-    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression")]
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression", "baseline")]
     for entry in told[:WARNINGS]:
         place = f"{material.shown(str(entry.location))}: " if entry.location else ""
         said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message
