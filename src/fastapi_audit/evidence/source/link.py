@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from fastapi_audit.evidence.source.assembling import Assembly
-from fastapi_audit.evidence.source.authentication import authenticates
+from fastapi_audit.evidence.source.authentication import authenticates, browsers_sign_in
 from fastapi_audit.evidence.source.call_index import CallIndex
 from fastapi_audit.evidence.source.code import (
     Body,
@@ -237,6 +237,11 @@ class Source(Nouns):
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency guards a route: a security scheme, or a name that says so, also through project code."""
         return authenticates(dependency, self._auth_names)
+
+    @cached_property
+    def browsers_sign_in(self) -> bool:
+        """Whether cookies, sessions or HTTP Basic are in use, which browsers send whichever page asks."""
+        return browsers_sign_in(self.apps, self.functions)
 
 
 @contextmanager
