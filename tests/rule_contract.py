@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -11,11 +12,23 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
-from fastapi_audit.evidence import Gathering, Project, gather
+from fastapi_audit.evidence import (
+    Gathering,
+    Identity,
+    Limits,
+    Permissions,
+    Probing,
+    Project,
+    Start,
+    gather,
+    probe,
+    probed,
+    read_identity,
+)
 from fastapi_audit.fixing import Change, Scanned, settle
 from fastapi_audit.judging import judge
-from fastapi_audit.model import Finding, Outcome
-from fastapi_audit.rule import MARK, Bad, Example, Good, Proof, Rule
+from fastapi_audit.model import EvidenceKind, Finding, Outcome, Result
+from fastapi_audit.rule import ENTRY, HEADER_FILES, MARK, Bad, Example, Good, Proof, Rule
 from served import serve, write
 
 LONGEST_TITLE = 72
@@ -49,6 +62,54 @@ def assert_silent(rule: Rule, good: Good) -> None:
     assert result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE), f"{result.outcome}: {result.reason}" + "".join(
         f"\n{finding.location}: {finding.message}" for finding in result.findings
     )
+
+
+def assert_found_on_the_wire(rule: Rule, bad: Bad, folder: Path) -> None:
+    """Served under a real uvicorn, and asked with the experiments of this rule only."""
+    result = _probed(rule, bad, folder)
+
+    assert result.outcome is Outcome.FAIL, f"{result.outcome}: {result.reason or 'nothing was reported'}"
+    for finding in result.findings:
+        assert finding.observations, f"what was seen on the wire is shown: {finding.message}"
+        assert "\n" not in finding.message, f"a message is one line: {finding.message!r}"
+
+
+def assert_silent_on_the_wire(rule: Rule, good: Good, folder: Path) -> None:
+    result = _probed(rule, good, folder)
+
+    assert result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE), f"{result.outcome}: {result.reason}" + "".join(
+        f"\n{finding.message}\n{seen.response}" for finding in result.findings for seen in finding.observations
+    )
+
+
+def _probed(rule: Rule, example: Example, folder: Path) -> Result:
+    write(example.files, folder)
+    first, second = (_identity(folder / name) for name in HEADER_FILES)
+    probing = Probing(
+        start=Start(f"{Path(ENTRY).stem}:app", folder, Path(sys.executable)),
+        identity=first,
+        second=second,
+        permissions=Permissions(mutating=True),
+        limits=Limits(rate=1000.0),
+    )
+    live = probe(probing, rule.nouns)
+    return judge(rule, probed(live, folder.name))
+
+
+def _identity(file: Path) -> Identity:
+    return read_identity(file) if file.exists() else Identity()
+
+
+def has_static_check(rule: Rule) -> bool:
+    """Whether its files alone may be judged."""
+    return any(check.evidence is not EvidenceKind.LIVE for check in rule.checks)
+
+
+def assert_live_checks_are_shown_both_ways(rule: Rule) -> None:
+    """A check that does not tell a good service from a bad one is none."""
+    if rule.nouns:
+        assert any(bad.live for bad in rule.bad), "a bad example is found on the wire"
+        assert any(good.live for good in rule.good), "a good example, served, is silent on the wire"
 
 
 def assert_fix_is_shown_and_settles(rule: Rule, bad: Bad) -> None:

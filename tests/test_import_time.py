@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"fastapi", "httpx", "jinja2", "libcst", "pydantic", "rich", "schemathesis", "starlette"}
+HEAVY = {
+    "asyncio",
+    "fastapi",
+    "httpx",
+    "jinja2",
+    "libcst",
+    "pydantic",
+    "rich",
+    "schemathesis",
+    "ssl",
+    "starlette",
+    "websockets",
+}
 
 APPLICATION = """
 from fastapi import FastAPI

@@ -13,13 +13,28 @@ RULES = load()
 SAMPLE_APPS = Path(__file__).parent.parent / "sample_apps"
 
 
+STATIC = [rule for rule in RULES if contract.has_static_check(rule)]
 BAD_EXAMPLES = [
-    pytest.param(rule, example, id=f"{rule.name}-{number}") for rule in RULES for number, example in enumerate(rule.bad)
+    pytest.param(rule, example, id=f"{rule.name}-{number}")
+    for rule in STATIC
+    for number, example in enumerate(rule.bad)
 ]
 GOOD_EXAMPLES = [
     pytest.param(rule, example, id=f"{rule.name}-{number}")
+    for rule in STATIC
+    for number, example in enumerate(rule.good)
+]
+LIVE_BAD_EXAMPLES = [
+    pytest.param(rule, example, id=f"{rule.name}-{number}")
+    for rule in RULES
+    for number, example in enumerate(rule.bad)
+    if rule.nouns and example.live
+]
+LIVE_GOOD_EXAMPLES = [
+    pytest.param(rule, example, id=f"{rule.name}-{number}")
     for rule in RULES
     for number, example in enumerate(rule.good)
+    if rule.nouns and example.live
 ]
 PROOFS = [pytest.param(rule, proof, id=f"{rule.name}-{proof.run.__name__}") for rule in RULES for proof in rule.proofs]
 
@@ -39,6 +54,16 @@ def test_bad_example_is_reported_on_the_marked_lines(rule: Rule, bad: Bad) -> No
 @pytest.mark.parametrize(("rule", "good"), GOOD_EXAMPLES)
 def test_good_example_is_silent(rule: Rule, good: Good) -> None:
     contract.assert_silent(rule, good)
+
+
+@pytest.mark.parametrize(("rule", "bad"), LIVE_BAD_EXAMPLES)
+def test_bad_example_is_found_on_the_wire(rule: Rule, bad: Bad, tmp_path: Path) -> None:
+    contract.assert_found_on_the_wire(rule, bad, tmp_path)
+
+
+@pytest.mark.parametrize(("rule", "good"), LIVE_GOOD_EXAMPLES)
+def test_good_example_is_silent_on_the_wire(rule: Rule, good: Good, tmp_path: Path) -> None:
+    contract.assert_silent_on_the_wire(rule, good, tmp_path)
 
 
 @pytest.mark.parametrize(("rule", "bad"), BAD_EXAMPLES)
@@ -63,6 +88,9 @@ class TestRule:
 
     def test_has_sound_examples(self, rule: Rule) -> None:
         contract.assert_examples_are_sound(rule)
+
+    def test_live_checks_are_shown_both_ways(self, rule: Rule) -> None:
+        contract.assert_live_checks_are_shown_both_ways(rule)
 
     def test_is_proven_or_says_why_not(self, rule: Rule) -> None:
         contract.assert_proven_or_says_why_not(rule)

@@ -1,21 +1,21 @@
 """The pipeline: evidence is gathered, rules judge it, the only filter marks, the scorecard weighs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import chosen
 from fastapi_audit.config import Settings
 from fastapi_audit.errors import TargetError
-from fastapi_audit.evidence import Gathering, Project, gather
+from fastapi_audit.evidence import Gathering, Live, Probing, Progress, Project, agree, gather, probe, probed
 from fastapi_audit.fingerprinting import fingerprinted
 from fastapi_audit.judging import judge, not_run
-from fastapi_audit.model import Scorecard
+from fastapi_audit.merging import merged
+from fastapi_audit.model import Collection, EvidenceKind, Gathered, Result, Scorecard, Unresolved
 from fastapi_audit.rule import Rule
 from fastapi_audit.scoring import score
 from fastapi_audit.suppressing import Policy, suppress
 
-__all__ = ["Audit", "judge", "read", "run"]
+__all__ = ["Audit", "Choice", "judge", "of_files", "of_service", "read", "run", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,95 @@ def read(gathering: Gathering, root: str) -> Project:
     raise TargetError(message)
 
 
-def run(
-    gathering: Gathering,
-    rules: Sequence[Rule],
-    settings: Settings,
-    root: str = ".",
-    baseline: Baseline = Baseline(),  # noqa: B008  frozen and empty
-) -> Audit:
-    """The whole audit; `root` is how reports call the project's directory."""
-    selected = chosen(rules, settings.select) if settings.select else {rule.name for rule in rules}
-    policy = _policy(rules, settings, baseline)
-    project = read(gathering, root)
-    judged = [judge(rule, project) if rule.name in selected else not_run(rule, "not selected") for rule in rules]
-    marked, idle = suppress(tuple(fingerprinted(judged, project.text)), project.comments, policy)
-    scored = score(marked)
-    card = Scorecard(
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rules, and which of them are asked for and silenced."""
+
+    rules: Sequence[Rule]
+    selected: frozenset[str]
+    policy: Policy
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], settings: Settings) -> "Choice":
+        """`UsageError` for a name that there is not, before anything is read or sent."""
+        selected = chosen(rules, settings.select) if settings.select else frozenset(rule.name for rule in rules)
+        return cls(rules, selected, _policy(rules, settings))
+
+    @property
+    def nouns(self) -> set[type]:
+        """What the selected rules ask of a running service."""
+        return {noun for rule in self.rules if rule.name in self.selected for noun in rule.nouns}
+
+
+def run(gathering: Gathering, rules: Sequence[Rule], settings: Settings, root: str = ".") -> Audit:
+    """The whole audit of files; `root` is how reports call the project's directory."""
+    choice = Choice.of(rules, settings)
+    return of_files(read(gathering, root), choice, root)
+
+
+def of_files(project: Project, choice: Choice, root: str) -> Audit:
+    """What the rules say of the files, and of the imported application where it was asked."""
+    return Audit(_judged(project, choice, root), project)
+
+
+def of_service(probing: Probing, name: str, choice: Choice, progress: Progress | None = None) -> Audit:
+    """What the rules say of a running service; only what the selected ones ask for is tried on it."""
+    live = probe(probing, choice.nouns, progress)
+    project = probed(live, name)
+    card = _judged(project, choice, live.shown_at)
+    return Audit(replace(card, measurements=tuple(_measured(live)), latencies=live.latencies), project)
+
+
+def together(cards: Sequence[Scorecard]) -> Scorecard:
+    """One scorecard of several runs of one project: the same whether they were made at once or read from files."""
+    first = next((card for card in cards if card.routes), cards[0])
+    results = merged([card.results for card in cards], first.routes)
+    return _weighed(
+        replace(
+            first,
+            versions=tuple(sorted(dict(pair for card in reversed(cards) for pair in card.versions).items())),
+            evidence=tuple(_gathered(cards)),
+            middleware=next((card.middleware for card in cards if card.middleware), ()),
+            unresolved=tuple(dict.fromkeys(entry for card in cards for entry in card.unresolved)),
+            measurements=tuple(dict(pair for card in cards for pair in card.measurements).items()),
+            latencies=tuple(dict.fromkeys(row for card in cards for row in card.latencies)),
+        ),
+        results,
+    )
+
+
+def _judged(project: Project, choice: Choice, root: str) -> Scorecard:
+    judged = [
+        judge(rule, project) if rule.name in choice.selected else not_run(rule, "not selected") for rule in choice.rules
+    ]
+    marked, idle = suppress(tuple(fingerprinted(judged, project.text)), project.comments, choice.policy)
+    return _weighed(_bare(project, root, idle), marked)
+
+
+def _bare(project: Project, root: str, idle: tuple[Unresolved, ...]) -> Scorecard:
+    """What is known of the project before anything is judged."""
+    routes = project.routes
+    return Scorecard(
         project=project.name,
         root=root,
         versions=tuple(sorted(project.versions.items())),
         evidence=project.gathered,
+        results=(),
+        items=(),
+        score=None,
+        raw=None,
+        grade="n/a",
+        coverage=0.0,
+        routes=agree(routes, tuple(project.running.every_operation())) if project.running else routes,
+        middleware=project.middleware,
+        unresolved=(*project.unresolved, *idle),
+    )
+
+
+def _weighed(card: Scorecard, results: Sequence[Result]) -> Scorecard:
+    scored = score(results)
+    return replace(
+        card,
         results=scored.results,
         items=scored.items,
         score=scored.score,
@@ -64,14 +134,23 @@ def run(
         grade=scored.grade,
         coverage=scored.coverage,
         caps=scored.caps,
-        routes=project.routes,
-        middleware=project.middleware,
-        unresolved=(*project.unresolved, *idle, *baseline.complaints(scored.results)),
     )
-    return Audit(card, project)
 
 
-def _policy(rules: Sequence[Rule], settings: Settings, baseline: Baseline) -> Policy:
+def _gathered(cards: Sequence[Scorecard]) -> Iterator[Gathered]:
+    """Of each kind of evidence the best; what was tried and failed says more than what nobody asked for."""
+    order = (Collection.COLLECTED, Collection.UNAVAILABLE, Collection.NOT_REQUESTED)
+    known = [entry for card in cards for entry in card.evidence]
+    for kind in EvidenceKind:
+        of_kind = [entry for entry in known if entry.kind is kind]
+        if of_kind:
+            yield min(of_kind, key=lambda entry: order.index(entry.status))
+
+
+def _measured(live: Live) -> Iterator[tuple[str, float]]:
+    yield "requests", float(live.requests)
+
+
+def _policy(rules: Sequence[Rule], settings: Settings) -> Policy:
     per_file = tuple((pattern, chosen(rules, names)) for pattern, names in settings.per_file_ignores.items())
-    ignored = chosen(rules, settings.ignore)
-    return Policy(ignored, per_file, settings.min_confidence, settings.require_reasons, baseline.fingerprints)
+    return Policy(chosen(rules, settings.ignore), per_file, settings.min_confidence)

@@ -1,5 +1,6 @@
 """The settings of a run: the nearest config file, checked key by key, under what the command line says."""
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 from fastapi_audit.errors import ConfigError
 from fastapi_audit.model import Confidence, Severity
+from fastapi_audit.quantities import milliseconds, share
 
 OWN_FILES = ("fastapi-audit.toml", ".fastapi-audit.toml")
 TABLE = "fastapi-audit"
@@ -19,16 +21,57 @@ SIZE_LIMIT = 1_000_000
 """Bytes; a longer config file is not one."""
 
 
+_STRICT: dict[str, object] = {
+    "extra": "forbid",
+    "strict": True,
+    "alias_generator": lambda name: name.replace("_", "-"),
+}
+"""Read by pydantic, which is imported only when there is a table to check."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSettings:
+    """What the user knows of one operation of the service, for a probe."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    path: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Parameter → a value that works."""
+    query: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    body: Any = None
+    """A JSON body that works."""
+    p95: str | None = None
+    """`200ms`."""
+    errors: str | None = None
+    """`0.1%`."""
+    skip: bool = False
+    """Whether it must never be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """How to probe the service. Whom, and how roughly, is said by flags alone: a repository gives no permission."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    max_time: float | None = None
+    """Seconds."""
+    max_requests: int | None = None
+    rate: float | None = None
+    """Requests per second, at most."""
+    p95: str | None = None
+    errors: str | None = None
+    openapi: str = "/openapi.json"
+    """The path where the service describes itself."""
+    operations: Mapping[str, OperationSettings] = field(default_factory=dict)
+    """`GET /users/{id}` → what is known of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What to audit and when to fail; a key of the config file is a field's name with dashes."""
 
-    # Read by pydantic, which is imported only when there is a table to check.
-    __pydantic_config__: ClassVar[dict[str, object]] = {
-        "extra": "forbid",
-        "strict": True,
-        "alias_generator": lambda name: name.replace("_", "-"),
-    }
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
     select: tuple[str, ...] = ()
     """Rule and item names, or item numbers; empty means all."""
@@ -41,14 +84,9 @@ class Settings:
     min_confidence: Confidence = Confidence.MEDIUM
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pattern as in .gitignore → rule and item names."""
-    baseline: str | None = None
-    """The file of accepted findings, inside the project; by default `.fastapi-audit-baseline.json`, if it is there."""
-    fail_on_new: bool = False
-    """Whether any finding that the baseline does not hold fails, however mild."""
-    require_reasons: bool = False
-    """Whether an ignore comment has to say why."""
     auth_dependencies: tuple[str, ...] = ()
     """Dotted names of further dependencies that authenticate."""
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
 
 
 KEYS = tuple(entry.name.replace("_", "-") for entry in fields(Settings))
@@ -137,9 +175,39 @@ def _checked(file: Path, table: dict[str, Any]) -> Settings:
     import pydantic  # noqa: PLC0415  the same: it costs more than the rest of a small scan
 
     try:
-        return pydantic.TypeAdapter(Settings).validate_json(json.dumps(table, default=str))
+        settings = pydantic.TypeAdapter(Settings).validate_json(json.dumps(table, default=str))
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         message = f"{file}: `{key}`: {first['msg']}, not {first['input']!r}"
         raise ConfigError(message) from None
+    _check_probe(file, settings.probe)
+    return settings
+
+
+def _check_probe(file: Path, probe: ProbeSettings) -> None:
+    """What only words can say: quantities, and names of operations."""
+    if not probe.openapi.startswith("/"):
+        message = f"{file}: `probe.openapi`: a path of the service, such as /openapi.json, not {probe.openapi!r}"
+        raise ConfigError(message)
+    for name, value in (("max-time", probe.max_time), ("max-requests", probe.max_requests), ("rate", probe.rate)):
+        if value is not None and not 0 < value < math.inf:
+            message = f"{file}: `probe.{name}`: a number above 0, not {value}"
+            raise ConfigError(message)
+    _check_quantities(file, "probe", probe.p95, probe.errors)
+    for name, operation in probe.operations.items():
+        key = f'probe.operations."{name}"'
+        if not re.fullmatch(r"(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE) /\S*", name):
+            message = f"{file}: `{key}`: name it by method and path template, such as `GET /users/{{id}}`"
+            raise ConfigError(message)
+        _check_quantities(file, key, operation.p95, operation.errors)
+
+
+def _check_quantities(file: Path, key: str, p95: str | None, errors: str | None) -> None:
+    for name, text, read in (("p95", p95, milliseconds), ("errors", errors, share)):
+        try:
+            if text is not None:
+                read(text)
+        except ValueError as error:
+            message = f"{file}: `{key}.{name}`: {error}"
+            raise ConfigError(message) from None

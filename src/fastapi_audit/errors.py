@@ -15,6 +15,11 @@ class AuditError(Exception):
 
     exit_code = ExitCode.USAGE
 
+    def __init__(self, message: str, last_lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.last_lines = last_lines
+        """The end of what the audited application printed."""
+
 
 class UsageError(AuditError):
     """A flag, a path or a rule name that does not exist."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from fastapi_audit.lines import lines_of
-from fastapi_audit.model import Finding, Result
+from fastapi_audit.model import EvidenceKind, Finding, Result
 
 LENGTH = 32
 """Hexadecimal digits kept; 128 bits."""
@@ -36,7 +36,9 @@ class _Lines:
 
 def _named(finding: Finding, lines: _Lines, seen: Counter[str]) -> Finding:
     place = finding.location
-    where = (place.path, lines.squeezed(place.path, place.line)) if place else ("", finding.message)
+    # What was seen on the wire is told with figures that differ from run to run.
+    words = "" if EvidenceKind.LIVE in finding.evidence else finding.message
+    where = (place.path, lines.squeezed(place.path, place.line)) if place else ("", words)
     key = "\0".join((finding.rule, where[0], finding.operation or "", where[1]))
     seen[key] += 1
     digest = hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass"))

@@ -4,10 +4,12 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fastapi_audit.evidence import Project
-from fastapi_audit.model import Finding, Outcome, Result
+from fastapi_audit.evidence import Project, Reach, Route
+from fastapi_audit.model import Confidence, EvidenceKind, Finding, Outcome, Refutation, Result, Status
 from fastapi_audit.rule import Check, Rule
 
+OBSERVATIONS = 5
+"""Of one finding that are kept: the first show it, and a service may break in any number of places."""
 MESSAGE = 200
 """Characters of an exception that are told; it may quote a file of the audited project."""
 
@@ -21,13 +23,24 @@ def judge(rule: Rule, project: Project) -> Result:
     versions = _Versions.of(rule, project)
     if versions.outside:
         return Result(rule.name, rule.item, rule.severity, Outcome.NOT_APPLICABLE, reason=versions.outside)
+    hindrances = _Hindrances.of(at_hand, project)
     try:
         examined = _examine(at_hand, project)
     # One bad rule must not cost the user the other two hundred.
     except Exception as error:  # noqa: BLE001
         return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(rule, error))
     findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
-    return Result(rule.name, rule.item, rule.severity, examined.outcome, examined.subjects, findings)
+    outcome = hindrances.outcome(examined)
+    return Result(
+        rule.name,
+        rule.item,
+        rule.severity,
+        outcome,
+        examined.subjects,
+        findings,
+        "" if outcome is Outcome.FAIL else hindrances.reason,
+        tuple(examined.refutations),
+    )
 
 
 def not_run(rule: Rule, reason: str) -> Result:
@@ -39,6 +52,7 @@ def not_run(rule: Rule, reason: str) -> Result:
 class _Examined:
     subjects: int = 0
     findings: list[Finding] = field(default_factory=list)
+    refutations: list[Refutation] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:
@@ -47,18 +61,53 @@ class _Examined:
         return Outcome.PASS if self.subjects else Outcome.NOT_APPLICABLE
 
 
+@dataclass(frozen=True, slots=True)
+class _Hindrances:
+    """Why checks of the running service could not be made, or not to their end."""
+
+    reason: str = ""
+    crashed: bool = False
+    every: bool = False
+    """Whether no check of the rule could be made."""
+
+    @classmethod
+    def of(cls, checks: Sequence[Check], project: Project) -> "_Hindrances":
+        if project.live is None:
+            return cls()
+        crashes = [why for each in checks if (why := project.live.crashed.get(each.subject))]
+        if crashes:
+            return cls(f"an experiment crashed: {crashes[0]}", crashed=True)
+        reasons = [why for each in checks if (why := project.live.not_run.get(each.subject))]
+        return cls(reasons[0] if reasons else "", every=len(reasons) == len(checks))
+
+    def outcome(self, examined: "_Examined") -> Outcome:
+        """What was seen before the end is a finding; what was not seen is no pass."""
+        if self.crashed:
+            return Outcome.ERROR
+        return Outcome.NOT_RUN if self.every and not examined.findings else examined.outcome
+
+
 def _examine(checks: Sequence[Check], project: Project) -> _Examined:
     by_check = [(check, project.subjects(check.subject, check.of)) for check in checks]
     # By identity: two checks of one rule look at the same route, which is one subject.
     distinct = {id(subject) for _, subjects in by_check for subject in subjects}
-    found = (finding for check, subjects in by_check for finding in _found(check, subjects, project))
-    return _Examined(len(distinct), list(_merged(found)))
+    said = [each for check, subjects in by_check for each in _said(check, subjects, project)]
+    findings = (each for each in said if isinstance(each, Finding))
+    return _Examined(len(distinct), list(_merged(findings)), [each for each in said if isinstance(each, Refutation)])
 
 
-def _found(check: Check, subjects: Sequence[object], project: Project) -> Iterator[Finding]:
+def _said(check: Check, subjects: Sequence[object], project: Project) -> Iterator[Finding | Refutation]:
     for subject in subjects:
-        for finding in check.run(subject, project) if check.wants_project else check.run(subject):
-            yield replace(finding, evidence=(check.evidence,))
+        for said in check.run(subject, project) if check.wants_project else check.run(subject):
+            if isinstance(said, Refutation):
+                yield said
+            else:
+                yield replace(said, operation=said.operation or _operation(subject), evidence=(check.evidence,))
+
+
+def _operation(subject: object) -> str | None:
+    """The operation that a finding about a route or a way from one is about; it meets what the probe saw of it."""
+    return subject.operation if isinstance(subject, Route | Reach) else None
 
 
 def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -69,18 +118,23 @@ def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
         known = at.setdefault(key, finding)
         if known is not finding:
             evidence = tuple(dict.fromkeys((*known.evidence, *finding.evidence)))
-            at[key] = replace(known, evidence=evidence, fix=known.fix or finding.fix)
+            seen = tuple(dict.fromkeys((*known.observations, *finding.observations)))[:OBSERVATIONS]
+            at[key] = replace(known, evidence=evidence, fix=known.fix or finding.fix, observations=seen)
     yield from sorted(at.values(), key=lambda finding: finding.order)
 
 
 def _signed(rule: Rule, finding: Finding, note: str) -> Finding:
+    running = bool({EvidenceKind.APP, EvidenceKind.LIVE} & set(finding.evidence))
+    on_the_wire = EvidenceKind.LIVE in finding.evidence
     return replace(
         finding,
         message=finding.message + note,
         rule=rule.name,
         item=rule.item,
         severity=finding.severity or rule.severity,
-        confidence=finding.confidence or rule.confidence,
+        # However much of a guess the rule makes of the source: what was seen is no guess.
+        confidence=finding.confidence or (Confidence.HIGH if on_the_wire else rule.confidence),
+        status=Status.CONFIRMED if running else finding.status,
     )
 
 

@@ -7,7 +7,18 @@ from typing import Protocol, TypeVar, get_type_hints, overload
 
 from fastapi_audit.checklist import BY_PACKAGE
 from fastapi_audit.evidence import SUBJECTS, Project
-from fastapi_audit.model import Confidence, Edit, EvidenceKind, Finding, Fix, Location, Severity, Step
+from fastapi_audit.model import (
+    Confidence,
+    Edit,
+    EvidenceKind,
+    Finding,
+    Fix,
+    Location,
+    Observation,
+    Refutation,
+    Severity,
+    Step,
+)
 
 __all__ = [
     "MARK",
@@ -19,7 +30,9 @@ __all__ = [
     "Fix",
     "Good",
     "Location",
+    "Observation",
     "Proof",
+    "Refutation",
     "Reply",
     "Rule",
     "Served",
@@ -33,7 +46,10 @@ MARK = "# finding"
 ENTRY = "main.py"
 """The file that a one-file example is saved as; its application is `app`."""
 
-Detector = TypeVar("Detector", bound=Callable[..., Iterator[Finding]])
+HEADER_FILES = ("headers.txt", "second-headers.txt")
+"""Files of an example that a probe of it sends as its first and its second user."""
+
+Detector = TypeVar("Detector", bound=Callable[..., Iterator[Finding | Refutation]])
 ProofFunction = TypeVar("ProofFunction", bound=Callable[..., None])
 
 
@@ -55,6 +71,8 @@ class Bad(Example):
 
     fixed: str | Mapping[str, str] | None = None
     """The same project after the fix; given exactly when the rule has one."""
+    live: bool = True
+    """Whether a live check of the rule finds it too, when it is served; not when only its files show it."""
 
     @property
     def fixed_files(self) -> dict[str, str]:
@@ -65,6 +83,9 @@ class Bad(Example):
 @dataclass(frozen=True, slots=True)
 class Good(Example):
     """A small project that the rule must stay silent about; the one that matters is the near miss."""
+
+    live: bool = True
+    """Whether it can be served alone, for a live check of the rule; not when a proxy or a variable is part of it."""
 
 
 def _files(code: str | Mapping[str, str]) -> dict[str, str]:
@@ -168,7 +189,7 @@ class Check:
     """One detector: the type of its first parameter says what it is called with."""
 
     subject: type
-    run: Callable[..., Iterator[Finding]]
+    run: Callable[..., Iterator[Finding | Refutation]]
     of: tuple[str, ...] = ()
     """Dotted names; a check of `Call` sees only calls to these (`requests.*` takes all below)."""
     wants_project: bool = False
@@ -247,6 +268,11 @@ class Rule:
     def fixable(self) -> bool:
         """Whether a bad example shows a fix."""
         return any(e.fixed is not None for e in self.bad)
+
+    @property
+    def nouns(self) -> tuple[type, ...]:
+        """The live subjects that its checks ask for."""
+        return tuple(dict.fromkeys(each.subject for each in self.checks if each.evidence is EvidenceKind.LIVE))
 
     @property
     def evidence(self) -> tuple[EvidenceKind, ...]:

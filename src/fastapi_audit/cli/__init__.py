@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from fastapi_audit import __version__
-from fastapi_audit.cli.baseline import baseline
 from fastapi_audit.cli.explain import explain
+from fastapi_audit.cli.probe import probe
 from fastapi_audit.cli.routes import routes
 from fastapi_audit.cli.rules import rules
 from fastapi_audit.cli.scan import scan
@@ -28,9 +28,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, routes, explain, rules):
+for command in (scan, probe, routes, explain, rules):
     application.command()(command)
-application.add_typer(baseline, name="baseline")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag
@@ -54,6 +53,8 @@ def main() -> None:
     try:
         application(prog_name="fastapi-audit")
     except AuditError as error:
+        for line in error.last_lines:
+            warn(f"  {line}")
         warn(f"error: {error}")
         sys.exit(int(error.exit_code))
     # Python ends an unexpected exception with code 1, which would read as "findings".

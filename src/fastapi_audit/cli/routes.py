@@ -10,7 +10,7 @@ import typer
 
 from fastapi_audit.audit import read
 from fastapi_audit.cli.settings import FOLDER, Target, listed, one_of, settings
-from fastapi_audit.cli.streams import look, say, say_document, warn
+from fastapi_audit.cli.streams import look, say, say_document
 from fastapi_audit.errors import IncompleteError
 from fastapi_audit.evidence import Gathering, Project
 from fastapi_audit.evidence.app import DEFAULT_TIMEOUT_SECONDS, Unavailable, agree, inspect
@@ -67,7 +67,7 @@ def routes(
     if app:
         answer = inspect(app, target.root, python, env_file, timeout)
         if isinstance(answer, Unavailable):
-            raise _incomplete(answer)
+            raise IncompleteError(answer.reason, answer.last_lines)
         project.running = answer
     known = agree(project.routes, tuple(project.running.every_operation())) if project.running else project.routes
     listing = Listing(known, project, project.running is not None)
@@ -80,12 +80,6 @@ def routes(
             say(_joined(_markdown(listing)))
         case _:
             say(_joined(_table(listing, look(sys.stdout).width if sys.stdout.isatty() else None)))
-
-
-def _incomplete(answer: Unavailable) -> IncompleteError:
-    for line in answer.last_lines:
-        warn(f"  {line}")
-    return IncompleteError(answer.reason)
 
 
 def _known_by(route: RouteRow) -> str:

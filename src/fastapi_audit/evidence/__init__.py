@@ -1,10 +1,25 @@
 """Everything that is known of the audited project, and every subject that a rule may ask for."""
 
-from fastapi_audit.evidence.app import Operation, RunningApp
-from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, gather
+from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable, agree, inspect
+from fastapi_audit.evidence.live import Live, Progress, probe
+from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
+from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
+from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
+from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
+from fastapi_audit.evidence.live.probing import (
+    Identity,
+    Limits,
+    Named,
+    Permissions,
+    Probing,
+    Start,
+    Target,
+    read_identity,
+)
+from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
-from fastapi_audit.evidence.source.caches import CachedFunction, caches_of, route_caches
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -20,15 +35,7 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
-from fastapi_audit.evidence.source.databases import (
-    CONNECTS,
-    DRIVER_CONNECTS,
-    ORM_SESSIONS,
-    SESSIONS,
-    SQLALCHEMY_SESSIONS,
-)
 from fastapi_audit.evidence.source.handing import Holder, holders
-from fastapi_audit.evidence.source.keeping import is_kept, is_remembered
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
@@ -38,56 +45,67 @@ from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
-    "CONNECTS",
-    "DRIVER_CONNECTS",
-    "ORM_SESSIONS",
     "ROLES",
-    "SESSIONS",
-    "SQLALCHEMY_SESSIONS",
     "SUBJECTS",
     "UNKNOWN",
     "App",
     "Blocking",
-    "CachedFunction",
     "Call",
     "Change",
     "Class",
     "Comment",
+    "CrossOriginAnswer",
     "Dependency",
+    "ErrorAnswer",
     "ExceptionHandler",
+    "Exchange",
     "Expression",
     "Field",
+    "ForgedHostAnswer",
     "Function",
     "Gathering",
     "Handler",
     "Holder",
+    "Identity",
     "LimitedFunction",
+    "Limits",
+    "Live",
     "Metric",
     "Middleware",
     "Model",
     "Module",
+    "Named",
     "Operation",
     "Origin",
     "Parameter",
+    "Permissions",
+    "Probing",
+    "Progress",
     "Project",
     "Reach",
     "Registered",
     "Resource",
     "Route",
     "RunningApp",
+    "ServedDescription",
     "Settings",
+    "Start",
     "Statement",
+    "Target",
+    "Unavailable",
     "Variable",
+    "agree",
     "app_limits_body",
-    "caches_of",
+    "asked",
     "class_changes",
     "gather",
     "holders",
-    "is_kept",
-    "is_remembered",
+    "inspect",
     "limits_body",
     "limits_of",
     "limits_of_app",
     "looks_at_size",
-    "route_caches",
+    "probe",
+    "probed",
+    "read_identity",
 ]

@@ -1,15 +1,16 @@
 """Gathers the kinds of evidence into one `Project`, which hands a rule its subjects."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 from fastapi_audit.evidence import deployment as deploying
 from fastapi_audit.evidence import source as reading
-from fastapi_audit.evidence.app import Operation, RunningApp
+from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable
 from fastapi_audit.evidence.deployment import Deployment
 from fastapi_audit.evidence.deployment.gateway import limiting_file
 from fastapi_audit.evidence.deployment.ranges import admits_only
+from fastapi_audit.evidence.live import EXPERIMENTS, Live
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source.cache import Store
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
@@ -67,6 +68,8 @@ class Project:
     deployment: Deployment = field(default_factory=Deployment)
     running: RunningApp | None = None
     """What the imported application says of itself, when it was asked."""
+    live: Live | None = None
+    """What a probe has seen, when the service was probed."""
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -105,12 +108,14 @@ class Project:
             return list(self.running.applications()) if self.running else []
         if kind is Operation:
             return list(self.running.every_operation()) if self.running else []
+        if kind in EXPERIMENTS:
+            return self.live.subjects.get(kind, ()) if self.live else ()
         return _LISTS[kind](self.source)
 
     @property
     def gateway_limit(self) -> str | None:
         """The file that limits rates in front of the service: nginx, an ingress, Traefik …; `None` when none does."""
-        return limiting_file(self.deployment, self.tree.paths, self.text)
+        return limiting_file(self.tree.paths, self.text)
 
     def uses(self, requirement: str) -> bool | None:
         """Whether the project uses a version in a range such as `bcrypt>=5`; `None` where that is not known.
@@ -162,6 +167,7 @@ SUBJECTS: dict[type, EvidenceKind] = {
     **dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE),
     **dict.fromkeys(deploying.SUBJECTS, EvidenceKind.DEPLOYMENT),
     **dict.fromkeys([RunningApp, Operation], EvidenceKind.APP),
+    **dict.fromkeys(EXPERIMENTS, EvidenceKind.LIVE),
 }
 """Every type that the first parameter of a check may have, and the evidence it comes from."""
 
@@ -191,6 +197,35 @@ def gather(gathering: Gathering) -> Project:
         (*_comments(source), *(Comment(*astuple(remark)) for remark in deployment.remarks)),
         deployment,
     )
+
+
+def asked(project: Project, answer: RunningApp | Unavailable) -> Project:
+    """The project, with what the imported application says of itself, or why it says nothing."""
+    running = answer if isinstance(answer, RunningApp) else None
+    operations = len(list(running.every_operation())) if running else 0
+    gathered = (
+        Gathered(EvidenceKind.APP, Collection.COLLECTED, counts=(("operations", operations),))
+        if running
+        else Gathered(EvidenceKind.APP, Collection.UNAVAILABLE, str(answer).partition("\n")[0])
+    )
+    kinds = tuple(gathered if each.kind is EvidenceKind.APP else each for each in project.gathered)
+    versions = {**dict(running.versions if running else ()), **project.versions}
+    return replace(project, running=running, gathered=kinds, versions=versions)
+
+
+def probed(live: Live, name: str) -> Project:
+    """What is known of a service of which nothing but the wire was looked at."""
+    tree = Tree(Path())
+    counts = (("operations", len(live.operations)), ("requests", live.requests))
+    known = (Unresolved("operations", live.no_operations),) if live.no_operations else ()
+    gathered = (
+        *(Gathered(kind, Collection.NOT_REQUESTED, "only the running service was probed") for kind in _AT_REST),
+        Gathered(EvidenceKind.LIVE, Collection.COLLECTED, live.ended, counts),
+    )
+    return Project(tree.root, name, reading.read(tree), tree, gathered, unresolved=known, live=live)
+
+
+_AT_REST = (EvidenceKind.SOURCE, EvidenceKind.DEPLOYMENT, EvidenceKind.APP)
 
 
 def _deployed(deployment: Deployment) -> Gathered:

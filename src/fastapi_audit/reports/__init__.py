@@ -11,7 +11,6 @@ FORMATS: Mapping[str, str] = {
     "text": "terminal",
     "concise": "concise",
     "markdown": "markdown",
-    "html": "html",
     "json": "json",
     "jsonl": "jsonl",
     "sarif": "sarif",
@@ -32,8 +31,6 @@ class Material:
     rules: Mapping[str, Rule]
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
-    previous: Scorecard | None = None
-    """An earlier scorecard to compare with."""
 
     @property
     def open_findings(self) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ login.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.evidence import App, Project, ServedDescription
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Refutation, Rule, Served, Severity
 
 DOCKERFILE = """
 FROM python:3.12-slim
@@ -119,11 +119,13 @@ rule = Rule(
                 }
                 """,
                 "Dockerfile": DOCKERFILE,
-            }
+            },
+            live=False,  # nginx is part of it
         ),
     ],
 )
 
+NOT_FOUND = 404
 SWITCHES = ("openapi_url", "docs_url", "redoc_url")
 
 
@@ -147,6 +149,28 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
             "The pages are off, but `/openapi.json` still answers with every route and model. Set `openapi_url=None`, "
             "which switches off all three.",
             fix=Fix("Switch the schema off too", (call.keyword_edit("openapi_url", "None"),)),
+        )
+
+
+@rule.check
+def on_the_wire(description: ServedDescription) -> Iterator[Finding | Refutation]:
+    if description.hidden:
+        seen = "nobody is shown the description without credentials"
+        told = tuple(each.observation(seen) for each in (description.schema, *description.pages))
+        yield Refutation("The running service shows its description to nobody who is not signed in.", observations=told)
+    elif description.secured:
+        seen = f"a stranger reads all {description.operations} operations, {len(description.secured)} behind a login"
+        yield Finding(
+            "The description of every route and model is shown to everybody, though the routes ask for a login. Set "
+            "`openapi_url=None` in production, or let a setting decide.",
+            observations=tuple(each.observation(seen) for each in (description.schema, *description.shown_pages)),
+        )
+    elif description.operations and all(each.status == NOT_FOUND for each in description.pages):
+        seen = f"the pages are off, and a stranger still reads all {description.operations} operations"
+        yield Finding(
+            "The documentation pages are off, but the schema still answers with every route and model. Set "
+            "`openapi_url=None`, which switches off all three.",
+            observations=(description.schema.observation(seen),),
         )
 
 

@@ -9,7 +9,7 @@ Leave `debug` out, or take it from a setting whose default is false.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App
+from fastapi_audit.evidence import App, ErrorAnswer
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -51,7 +51,8 @@ rule = Rule(
 
             settings = Settings()
             app = FastAPI(debug=settings.debug)  # finding
-            """
+            """,
+            live=False,  # nothing in it breaks
         ),
         Good(
             """
@@ -67,6 +68,19 @@ rule = Rule(
             app = FastAPI(debug=settings.debug)
             other = FastAPI(debug=os.environ["DEBUG"] == "1")
             plain = FastAPI(title="debug=True")
+            """,
+            live=False,  # needs a variable
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/")
+            def read() -> int:
+                password = "hunter2"
+                return len(password) // 0
             """
         ),
     ],
@@ -90,6 +104,16 @@ def switched_on(app: App) -> Iterator[Finding]:
         "take it from a setting that is false by default.",
         fix=Fix("Switch debug off", (written.replace("False"),), safe=True) if written.text == "True" else None,
     )
+
+
+@rule.check
+def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding]:
+    if exchange := answer.traceback:
+        yield Finding(
+            "An error is answered with its traceback: file names, source lines and local values. Switch debug off, and "
+            "answer errors with a sentence of your own.",
+            observations=(exchange.observation(f"`{answer.operation}` shows the client a traceback"),),
+        )
 
 
 @rule.proof

@@ -2,8 +2,7 @@
 
 With `allow_origins=["*"]` and `allow_credentials=True` Starlette does not send `*`, which browsers would refuse: it
 mirrors the Origin of the request and adds `access-control-allow-credentials: true`. Every website that a signed-in
-user visits can then read and change what the user can, with cookies and with preflighted methods. Without cookies,
-sessions or HTTP Basic in the application it is of medium severity: there is nothing yet that browsers add by themselves.
+user visits can then read and change what the user can, with cookies and with preflighted methods.
 
 ## Use instead
 List the origins of your own frontends. A public API without cookies keeps `*` and leaves `allow_credentials` out.
@@ -12,8 +11,8 @@ List the origins of your own frontends. A public API without cookies keeps `*` a
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Middleware, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import CrossOriginAnswer, Middleware
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -27,7 +26,7 @@ rule = Rule(
     examples=[
         Bad(
             """
-            from fastapi import Cookie, FastAPI
+            from fastapi import FastAPI
             from fastapi.middleware.cors import CORSMiddleware
 
             app = FastAPI()
@@ -37,8 +36,8 @@ rule = Rule(
             )
 
             @app.delete("/account")
-            def delete_account(session: str = Cookie()) -> str:
-                return f"deleted the account of {session}"
+            def delete_account() -> str:
+                return "deleted"
             """
         ),
         Bad(
@@ -80,7 +79,8 @@ rule = Rule(
                 allow_credentials=True,
                 allow_headers=["*"],
             )
-            """
+            """,
+            live=False,  # needs a variable
         ),
         Good(
             """
@@ -96,7 +96,7 @@ rule = Rule(
 
 
 @rule.check
-def cors(middleware: Middleware, project: Project) -> Iterator[Finding]:
+def cors(middleware: Middleware) -> Iterator[Finding]:
     if not middleware.is_a("starlette.middleware.cors.CORSMiddleware"):
         return
     origins, credentials = middleware.constant("allow_origins"), middleware.constant("allow_credentials")
@@ -104,21 +104,28 @@ def cors(middleware: Middleware, project: Project) -> Iterator[Finding]:
         return
     is_default = middleware.is_default("allow_origins") or middleware.is_default("allow_credentials")
     found = middleware.finding(
-        _message(signed_in=project.source.browsers_sign_in)
-        + (" This is the default of a setting: without one, it is open." if is_default else ""),
-        severity=None if project.source.browsers_sign_in else Severity.MEDIUM,
+        "Any website can call this API as the signed-in user: with `allow_credentials=True`, the origin `*` is answered "
+        "with the caller's own origin. List the origins that you trust."
+        + (" This is the default of a setting: without one, it is open." if is_default else "")
     )
     yield replace(found, confidence=Confidence.MEDIUM) if is_default else found
 
 
-def _message(*, signed_in: bool) -> str:
-    answered = "with `allow_credentials=True`, the origin `*` is answered with the caller's own origin. "
-    if signed_in:
-        return f"Any website can call this API as the signed-in user: {answered}List the origins that you trust."
-    return (
-        f"From the first cookie on, any website can call this API as the signed-in user: {answered}List the origins that "
-        "you trust, or leave the credentials out."
-    )
+@rule.check
+def on_the_wire(answer: CrossOriginAnswer) -> Iterator[Finding | Refutation]:
+    if exchange := answer.lets_it_act_as_the_user:
+        seen = f"a page of {answer.origin} may act as the user: the answer names that origin and allows credentials"
+        yield Finding(
+            "Any website can call this service as the signed-in user: the answer names whatever origin asks, and allows "
+            "credentials. List the origins that you trust.",
+            observations=(exchange.observation(seen),),
+        )
+    elif answer.lets_nobody_in:
+        seen = f"a page of {answer.origin} gets no leave to send the user's cookies"
+        yield Refutation(
+            "The running service lets no foreign site act as the user.",
+            observations=(answer.plain.observation(seen), answer.preflight.observation(seen)),
+        )
 
 
 @rule.proof

@@ -1,0 +1,35 @@
+"""How every audit ends: what is said on stderr, and the exit code."""
+
+from fastapi_audit.cli.streams import warn
+from fastapi_audit.config import Settings
+from fastapi_audit.model import ExitCode, Outcome, Scorecard
+from fastapi_audit.reports import Material, severity_of
+
+WARNINGS = 20
+"""Lines on stderr about single files or comments."""
+
+
+def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
+    """An audit that is not whole says so first: its "no findings" would be worth nothing."""
+    if scorecard.incomplete:
+        return ExitCode.INCOMPLETE
+    worst = settings.fail_on.rank
+    if any(severity_of(finding).rank <= worst for finding in scorecard.findings if finding.counts):
+        return ExitCode.FINDINGS
+    if settings.fail_under is not None and (scorecard.score is None or scorecard.score < settings.fail_under):
+        return ExitCode.FINDINGS
+    return ExitCode.CLEAN
+
+
+def warn_of(material: Material) -> None:
+    """Names on stderr what could not be read or judged, and the comments that silence nothing."""
+    for result in material.scorecard.results:
+        if result.outcome is Outcome.ERROR:
+            warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression")]
+    for entry in told[:WARNINGS]:
+        place = f"{material.shown(str(entry.location))}: " if entry.location else ""
+        said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message
+        warn(f"warning: {place}{said}")
+    if len(told) > WARNINGS:
+        warn(f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`")

@@ -1,0 +1,203 @@
+"""One probe from start to end: the service is reached, the experiments are made one after the other, and it is left."""
+
+import asyncio
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from types import FrameType
+
+from fastapi_audit.errors import IncompleteError
+from fastapi_audit.evidence.live import Live, Progress
+from fastapi_audit.evidence.live.budget import Budget, BudgetSpent
+from fastapi_audit.evidence.live.client import Client, connected
+from fastapi_audit.evidence.live.launch import Launch, Server
+from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
+from fastapi_audit.evidence.live.permission import Address, permitted
+from fastapi_audit.evidence.live.probing import Probing
+from fastapi_audit.evidence.live.session import Experiment, NotPossible, Session
+from fastapi_audit.evidence.live.starting import started
+
+SHOWN_WHEN_STARTED = "http://127.0.0.1:8000"
+MOST_SUBJECTS = 2_000
+"""Of one noun; an experiment on a hostile service may see any number."""
+INTERRUPTED = "the probe was interrupted"
+MESSAGE = 200
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What is known so far; kept apart from the task that gathers it, so that an interruption loses nothing."""
+
+    subjects: dict[type, list[object]] = field(default_factory=dict)
+    not_run: dict[type, str] = field(default_factory=dict)
+    crashed: dict[type, str] = field(default_factory=dict)
+    session: Session | None = None
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conductor:
+    """Makes the experiments and writes down what they yield."""
+
+    probing: Probing
+    experiments: Sequence[Experiment]
+    progress: Progress
+    gathered: Gathered
+    budget: Budget
+
+    async def conduct(self, address: Address, server: Server | None, launch: Launch | None) -> None:
+        """Reaches the service, then makes every experiment that is permitted."""
+        async with connected() as http:
+            shown = SHOWN_WHEN_STARTED if server else address.url
+            secrets = (*self.probing.identity.secrets, *self.probing.second.secrets)
+            client = Client(address, self.probing.permissions, self.budget, http, shown, secrets)
+            session = self.gathered.session = Session(self.probing, client, server=server, launch=launch)
+            self._tell("reading the description of the service")
+            await self._describe(session)
+            for experiment in self.experiments:
+                await self._make(experiment, session)
+
+    async def _describe(self, session: Session) -> None:
+        """The operations; the first contact too, so that a service that does not answer ends the probe here."""
+        answer = await session.exchange("GET", self.probing.schema, body_limit=SCHEMA_LIMIT)
+        if not answer.answered:
+            message = f"{session.client.shown_at} gives no answer: {answer.failure}{_printed(session.server)}"
+            raise IncompleteError(message)
+        if not answer.ok:
+            why = answer.failure or f"{answer.status}"
+            session.no_operations = f"{self.probing.schema} does not describe the operations: {why}"
+            return
+        described = read_operations(answer.body, self.probing.named)
+        if isinstance(described, str):
+            session.no_operations = f"{self.probing.schema} does not describe the operations: {described}"
+        else:
+            session.operations = described
+
+    async def _make(self, experiment: Experiment, session: Session) -> None:
+        noun = experiment.noun
+        reason = self._hindrance(experiment, session)
+        if reason:
+            self.gathered.not_run[noun] = reason
+            return
+        self._tell(experiment.name)
+        seen = self.gathered.subjects.setdefault(noun, [])
+        # Until it is through, nothing is known for certain, whoever interrupts it.
+        self.gathered.not_run[noun] = INTERRUPTED
+        try:
+            await self._observe(experiment, session, seen)
+        except NotPossible as reason_given:
+            self.gathered.not_run[noun] = str(reason_given)
+        except BudgetSpent as spent:
+            self.gathered.not_run[noun] = self.gathered.ended = str(spent)
+        # One bad experiment must not cost the user the others.
+        except Exception as error:  # noqa: BLE001
+            self.gathered.crashed[noun] = _crash(error)
+            del self.gathered.not_run[noun]
+        else:
+            del self.gathered.not_run[noun]
+
+    async def _observe(self, experiment: Experiment, session: Session, seen: list[object]) -> None:
+        try:
+            async with asyncio.timeout(self.budget.seconds_left):
+                async for subject in experiment.observe(session):
+                    seen.append(subject)
+                    self._tell(experiment.name)
+                    if len(seen) >= MOST_SUBJECTS:
+                        return
+        except TimeoutError:
+            raise BudgetSpent(self.budget.spent or "an experiment waited too long") from None
+
+    def _hindrance(self, experiment: Experiment, session: Session) -> str:
+        """Why an experiment is not made; empty when it is."""
+        permissions = self.probing.permissions
+        if self.budget.spent:
+            self.gathered.ended = self.budget.spent
+            return self.budget.spent
+        if experiment.mutating and not permissions.mutating:
+            return "it would send methods that change something; allow it with --mutating"
+        if experiment.intrusive and not permissions.intrusive and session.server is None:
+            return "it would disturb the service; allow it with --intrusive, or let the probe start its own with --app"
+        if experiment.needs_launch and session.server is None:
+            return "it needs the log and the signals of a server that the probe starts itself: use --app"
+        if experiment.needs_second and not self.probing.second.headers:
+            return "it needs another user: give the credentials with --second-header-file"
+        if experiment.needs_operations and not session.operations:
+            return session.no_operations or "the service describes no operations"
+        if experiment.needs_operations and not any(True for _ in session.safe_operations):
+            return "no operation may be called: name one with valid arguments in the configuration"
+        return ""
+
+    def _tell(self, what: str) -> None:
+        self.progress(what, self.budget.requests, self.budget.seconds_left)
+
+
+def conduct(probing: Probing, experiments: Sequence[Experiment], progress: Progress | None) -> Live:
+    """The whole probe; see `probe`."""
+    address = permitted(probing.url, probing.permissions.hosts) if probing.start is None else None
+    gathered = Gathered()
+    conductor = Conductor(probing, experiments, progress or _silent, gathered, Budget(probing.limits))
+    with _ending_on_signals():
+        try:
+            with started(probing.start, probing.limits.max_time_s) if probing.start else nullcontext() as running:
+                server, launch = running or (None, None)
+                target = address or permitted(server.url if server else "")
+                asyncio.run(conductor.conduct(target, server, launch))
+        except KeyboardInterrupt:
+            gathered.ended = INTERRUPTED
+        except BudgetSpent as spent:
+            gathered.ended = str(spent)
+    return _live(conductor, address)
+
+
+def _live(conductor: Conductor, address: Address | None) -> Live:
+    gathered, session = conductor.gathered, conductor.gathered.session
+    begun = {*gathered.subjects, *gathered.not_run, *gathered.crashed}
+    for experiment in conductor.experiments:
+        if experiment.noun not in begun:
+            gathered.not_run[experiment.noun] = gathered.ended or INTERRUPTED
+    return Live(
+        address.url if address else SHOWN_WHEN_STARTED,
+        {noun: tuple(seen) for noun, seen in gathered.subjects.items()},
+        gathered.not_run,
+        gathered.crashed,
+        session.operations if session else (),
+        session.no_operations if session else gathered.ended,
+        conductor.budget.requests,
+        ended=gathered.ended,
+        interrupted=gathered.ended == INTERRUPTED,
+    )
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """SIGTERM ends the probe as Ctrl-C does, so that no server is left behind; a shell's `&` ignores SIGINT."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature is the interpreter's
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # only the main thread hears signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _silent(_what: str, _requests: int, _seconds_left: float) -> None:
+    """Nobody watches."""
+
+
+def _printed(server: Server | None) -> str:
+    lines = [line for line in server.log.splitlines() if line.strip()] if server else []
+    return f"; the server's last line: {lines[-1][:MESSAGE]}" if lines else ""
+
+
+def _crash(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = "/".join(frame.filename.replace("\\", "/").split("/")[-2:])
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE]} ({place}:{frame.lineno})"

@@ -1,0 +1,54 @@
+"""What the service answers when it breaks: server errors of operations called as described, and with odd values."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.operations import ServedOperation
+from fastapi_audit.evidence.live.session import Experiment, Session
+
+MOST_OPERATIONS = 40
+SERVER_ERROR = 500
+HTML = (("Accept", "text/html"),)
+"""As a browser asks: debug pages are made for it."""
+ODD = {"integer": "99999999999999999999", "number": "1e308", "string": "\x00'\"%"}
+PLACE = re.compile(r'File (?:"|&quot;|&#34;|<)|frame-filename')
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """One operation, called as described and with odd values, and the server errors that came of it."""
+
+    operation: str
+    calls: int
+    errors: tuple[Exchange, ...]
+
+    @property
+    def traceback(self) -> Exchange | None:
+        """The error that shows the client where in the source it happened."""
+        return next((each for each in self.errors if _shows_source(each.text)), None)
+
+
+async def observe(session: Session) -> AsyncIterator[ErrorAnswer]:
+    """Calls every operation that may be called, at most twice."""
+    for operation in [*session.safe_operations][:MOST_OPERATIONS]:
+        calls = ({}, *_odd(operation))
+        answers = [await session.call(operation, HTML, arguments=arguments) for arguments in calls]
+        errors = tuple(each for each in answers if each.status >= SERVER_ERROR)
+        if any(each.answered for each in answers):
+            yield ErrorAnswer(operation.key, len(answers), errors)
+
+
+def _odd(operation: ServedOperation) -> Iterator[dict[str, str]]:
+    sent = [each for each in operation.parameters if each.place in ("path", "query")]
+    odd = {each.name: ODD[each.kind] for each in sent if each.kind in ODD}
+    if odd:
+        yield odd
+
+
+def _shows_source(text: str) -> bool:
+    return "Traceback" in text and PLACE.search(text) is not None
+
+
+experiment = Experiment(ErrorAnswer, observe)

@@ -1,0 +1,175 @@
+"""What an experiment works with: the service, its operations, who asks, and the one client and budget."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.operations import ServedOperation
+from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Named, Probing
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.live.client import Client
+    from fastapi_audit.evidence.live.launch import Launch, Server
+
+BODY_LIMIT = 1_000_000
+SERVER_ERROR = 500
+
+
+class NotPossible(Exception):  # noqa: N818  nothing is wrong: the service has nothing to look at
+    """Why an experiment cannot be made on this service; its rules are then not run."""
+
+
+class Phase(IntEnum):
+    """When an experiment is made: what disturbs the service comes after what looks at it."""
+
+    LOOK = 1
+    """A few harmless requests."""
+    MEASURE = 2
+    """Many harmless requests."""
+    STRESS = 3
+    """Bursts, abuse and everything else that may use up a limit or a connection."""
+    END = 4
+    """The server is gone afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One question to the service; each module of `experiments` has one, called `experiment`."""
+
+    noun: type
+    """What it yields; rules subscribe to it."""
+    observe: "Callable[[Session], AsyncIterator[object]]"
+    phase: Phase = Phase.LOOK
+    intrusive: bool = False
+    """Whether it may disturb the service for others: only on one that we started, or with --intrusive."""
+    mutating: bool = False
+    """Whether it sends methods that change something."""
+    needs_launch: bool = False
+    """Whether it needs the log, the process or the signals of a server that we started."""
+    needs_operations: bool = False
+    """Whether it needs to know the operations."""
+    needs_second: bool = False
+    """Whether it needs a second identity."""
+
+    @property
+    def name(self) -> str:
+        """Its noun in words: `cross origin answer`."""
+        return "".join(f" {each.lower()}" if each.isupper() else each for each in self.noun.__name__).strip()
+
+
+@dataclass(slots=True)
+class Session:
+    """One probe under way."""
+
+    probing: Probing
+    client: "Client"
+    operations: tuple[ServedOperation, ...] = ()
+    no_operations: str = ""
+    """Why they are not known."""
+    server: "Server | None" = None
+    """The one that we started."""
+    launch: "Launch | None" = None
+    """How it was started, for experiments that start another one."""
+    _anywhere: Exchange | None = field(default=None, init=False)
+
+    @property
+    def user(self) -> Identity:
+        """Who asks unless an experiment says otherwise: nobody, or the identity that was given."""
+        return self.probing.identity
+
+    @property
+    def second(self) -> Identity:
+        """Another user of the same service."""
+        return self.probing.second
+
+    @property
+    def log(self) -> str:
+        """What the server that we started has printed; empty for any other."""
+        return self.server.log if self.server else ""
+
+    @property
+    def safe_operations(self) -> Iterator[ServedOperation]:
+        """GET operations that may be called, and whose arguments are known."""
+        for each in self.operations:
+            if each.method == "GET" and self._may_call(each) and each.path() is not None:
+                yield each
+
+    def _may_call(self, operation: ServedOperation) -> bool:
+        named = self.probing.named.get(operation.key)
+        return not named.skip if named else operation.safe
+
+    def named(self, operation: ServedOperation) -> Named | None:
+        """What the user has said of an operation."""
+        return self.probing.named.get(operation.key)
+
+    async def get(self, path: str, headers: Headers = (), identity: Identity | None = None) -> Exchange:
+        """One GET; as the user unless another identity is given."""
+        return await self.exchange("GET", path, headers=headers, identity=identity)
+
+    async def call(
+        self,
+        operation: ServedOperation,
+        headers: Headers = (),
+        *,
+        identity: Identity | None = None,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Exchange:
+        """Calls an operation with arguments that it should accept; those given replace them."""
+        path = operation.path(**(arguments or {}))
+        if path is None:
+            message = f"no valid arguments are known for {operation.key}"
+            raise NotPossible(message)
+        body = operation.body if operation.takes_body and operation.method not in ("GET", "HEAD") else None
+        typed = (("Content-Type", "application/json"),) if body else ()
+        sent = (*operation.headers(), *typed, *headers)
+        return await self.exchange(operation.method, path, headers=sent, content=body or b"", identity=identity)
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers = (),
+        content: bytes = b"",
+        identity: Identity | None = None,
+        body_limit: int = BODY_LIMIT,
+        timeout_s: float | None = None,
+    ) -> Exchange:
+        """One request of any method and what came of it; a failure is in the exchange, never raised."""
+        return await self.client.exchange(
+            method,
+            path,
+            headers=headers,
+            content=content,
+            identity=self.user if identity is None else identity,
+            body_limit=body_limit,
+            timeout_s=timeout_s,
+        )
+
+    async def anywhere(self) -> Exchange:
+        """An exchange that went well, if any does, for questions about the whole service: ask again on its path."""
+        if self._anywhere is None:
+            self._anywhere = await self._found()
+        return self._anywhere
+
+    async def _found(self) -> Exchange:
+        paths: Sequence[str] = [path for each in self.safe_operations if (path := each.path()) is not None]
+        tried: list[Exchange] = []
+        # Short paths first: they need no object that must exist.
+        for path in [*sorted(paths, key=len)[:8], "/", self.probing.schema]:
+            answer = await self.get(path)
+            if answer.ok:
+                return answer
+            tried.append(answer)
+        # A middleware answers for paths too that do not exist.
+        refused = [answer for answer in tried if 0 < answer.status < SERVER_ERROR]
+        if refused:
+            return min(refused, key=lambda answer: answer.status)
+        gave = tried[0].status or tried[0].failure
+        message = f"no operation that may be called answers well; {tried[0].path} gave {gave}"
+        raise NotPossible(message)
+
+
+__all__ = ["NOBODY", "Experiment", "NotPossible", "Phase", "Session"]
