@@ -93,7 +93,7 @@ def contexts(call: Call, project: Project) -> Iterator[Finding]:
         return
     if project.uses("bcrypt>=5"):
         yield call.finding(
-            f"bcrypt {project.versions['bcrypt']} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
+            f"bcrypt {project.versions.get('bcrypt', '5 and later')} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
             "pin `bcrypt<5`"
         )
 

@@ -8,9 +8,10 @@ Figures of your own from `engine.pool`, or SQLAlchemy 2.0 until the instrumentat
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Project
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 rule = Rule(
     __name__,
@@ -36,6 +37,21 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+                app = FastAPI()
+                SQLAlchemyInstrumentor().instrument()  # finding
+                """,
+                "requirements.txt": """
+                sqlalchemy>=2.1,<3
+                opentelemetry-instrumentation-sqlalchemy==0.66b1
+                """,
+            }
+        ),
         Good(
             {
                 "main.py": """
@@ -57,10 +73,14 @@ rule = Rule(
 
 @rule.check
 def refused(project: Project) -> Iterator[Finding]:
-    if not project.uses("sqlalchemy>=2.1") or project.uses("opentelemetry-instrumentation-sqlalchemy>=0.67"):
+    newer = project.uses("opentelemetry-instrumentation-sqlalchemy>=0.67")
+    if not project.uses("sqlalchemy>=2.1") or newer:
         return
+    version = project.versions.get("sqlalchemy", "2.1 and later")
     for call in project.source.calls_to("opentelemetry.instrumentation.sqlalchemy.SQLAlchemyInstrumentor.instrument"):
-        yield call.finding(
-            f"the instrumentation refuses SQLAlchemy {project.versions['sqlalchemy']} with one line in the log, so no query and no "
+        finding = call.finding(
+            f"the instrumentation refuses SQLAlchemy {version} with one line in the log, so no query and no "
             "pool is measured. Measure `engine.pool` yourself"
         )
+        # A release that is not known may have learned it.
+        yield replace(finding, confidence=Confidence.MEDIUM) if newer is None else finding
