@@ -8,6 +8,36 @@ import pytest
 from fastapi_audit.evidence import Gathering, Project, gather
 
 CASES = {
+    "the default of getattr or of a field is one answer of two": (
+        {
+            "main.py": """
+            from dataclasses import dataclass
+
+            from fastapi import FastAPI
+
+            @dataclass
+            class Options:
+                enabled: bool = False
+
+            class Store:
+                options: Options
+
+            def create(store) -> FastAPI:
+                found = getattr(store.config, "routes", None)
+                if found is None:
+                    raise ValueError
+                app = FastAPI()
+                install(app, store)
+                return app
+
+            def install(app: FastAPI, store: Store) -> None:
+                if not store.options.enabled:
+                    return
+                app.add_api_route("/enabled", lambda: 1)
+            """
+        },
+        ["GET /enabled"],
+    ),
     "a class registers on its own router": (
         {
             "main.py": """

@@ -236,7 +236,7 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
             return Constant(str(text.value), text.is_default)
         case "getattr", (owner, Constant(value=str() as attribute), *default):
             found = evaluation.attribute(owner, attribute)
-            return default[0] if default and isinstance(found, Unknown) else found
+            return _if_missing(owner, default[0]) if default and isinstance(found, Unknown) else found
         case "getattr", (Instance() as owner, *_) if owner.is_a(*APPLICATIONS, *ROUTERS):
             return Method(owner, DYNAMIC)
         case "setattr", (Instance() as owner, Constant(value=str() as attribute), value):
@@ -272,3 +272,18 @@ def _number(name: str, given: Constant) -> Value:
         return Constant(converters[name](given.value), given.is_default)  # type: ignore[arg-type, call-overload]  # a ValueError or TypeError answers for the rest
     except (TypeError, ValueError):
         return Unknown()
+
+
+def _if_missing(owner: Value, default: Value) -> Value:
+    """The default of `getattr`: certain for a module of the program, one of two answers for anything else."""
+    match default:
+        case _ if isinstance(owner, ModuleValue) and owner.file is not None:
+            return default
+        case Constant():
+            return Constant(default.value, is_default=True)
+        case Listing():
+            return Listing(default.kind, list(default.items), open_ended=True)
+        case Table():
+            return Table(dict(default.items), open_ended=True)
+        case _:
+            return default

@@ -92,11 +92,25 @@ def _instance_attribute(evaluation: "Evaluation", owner: Instance, name: str) ->
         and not isinstance(found, Unknown)
         and not (isinstance(found, Instance) and found.is_a(*FIELD_MAKERS))
     ):
-        return found
+        return _only_default(found) if owner.site is None and _is_field(owner.cls, name) else found
     inferred = _inferred_attribute(evaluation, owner.cls, name)
     if not isinstance(inferred, Unknown):
         return inferred
     return Method(owner, name) if owner.cls.externals() else inferred
+
+
+def _is_field(cls: ClassValue, name: str) -> bool:
+    """Whether a class declares it with an annotation: what an instance has may then be another value."""
+    return any(
+        isinstance(s, syntax.Assign) and s.annotation is not None and is_name(s.targets[0], name)
+        for c in cls.ancestry()
+        if isinstance(c, ClassValue)
+        for s in c.node.body
+    )
+
+
+def _only_default(value: Value) -> Value:
+    return Constant(value.value, is_default=True) if isinstance(value, Constant) else value
 
 
 def _bound(evaluation: "Evaluation", found: FunctionValue, owner: Instance) -> Value:
