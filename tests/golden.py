@@ -13,6 +13,7 @@ ENDINGS = {
     "concise": "concise.txt",
     "github": "github.txt",
     "gitlab": "gitlab.json",
+    "html": "html",
     "json": "json",
     "jsonl": "jsonl",
     "junit": "junit.xml",

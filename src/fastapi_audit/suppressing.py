@@ -1,4 +1,4 @@
-"""The only filter: comments in the code, the configuration and the least confidence; nothing it hides is lost."""
+"""The only filter: comments, the configuration, the least confidence, the baseline; nothing it hides is lost."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,15 +40,25 @@ class Policy:
     per_file: tuple[tuple[str, frozenset[str]], ...] = ()
     """Pattern → rules."""
     min_confidence: Confidence = Confidence.LOW
+    reasons_required: bool = False
+    """Whether a comment without a reason silences nothing."""
+    baseline: frozenset[str] = frozenset()
+    """Fingerprints of accepted findings."""
 
 
 def suppress(
     results: Sequence[Result], comments: Sequence[Comment], policy: Policy
 ) -> tuple[tuple[Result, ...], tuple[Unresolved, ...]]:
     """The results with silenced findings marked, and every comment that silences nothing."""
-    ignores = _Ignores(comments)
+    bare = [comment for comment in comments if policy.reasons_required and not comment.reason]
+    ignores = _Ignores([comment for comment in comments if comment not in bare])
     judged = tuple(_marked(result, ignores, policy) for result in results)
-    return judged, tuple(_idle(ignores, results))
+    return judged, (*map(_without_reason, bare), *_idle(ignores, results))
+
+
+def _without_reason(comment: Comment) -> Unresolved:
+    message = "this ignore comment gives no reason, which the settings require; it silences nothing"
+    return Unresolved("suppression", message, Location(comment.path, comment.line, comment.column))
 
 
 def _marked(result: Result, ignores: "_Ignores", policy: Policy) -> Result:
@@ -71,7 +81,7 @@ def _silenced(finding: Finding, policy: Policy) -> Suppression | None:
     confidence = finding.confidence or Confidence.HIGH
     if confidence.rank > policy.min_confidence.rank:
         return Suppression("confidence", f"{confidence} is below {policy.min_confidence}")
-    return None
+    return Suppression("baseline") if finding.fingerprint in policy.baseline else None
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -5,7 +5,7 @@ from fastapi import APIRouter, WebSocket
 router = APIRouter()
 
 
-@router.websocket("/agents/{agent_id}")  # wrong: websocket-unauthenticated, websocket-origin-unchecked
+@router.websocket("/agents/{agent_id}")  # wrong: websocket-unauthenticated
 async def agent(websocket: WebSocket, agent_id: str) -> None:
     await websocket.accept()
     while True:

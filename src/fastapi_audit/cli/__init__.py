@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fastapi_audit import __version__
+from fastapi_audit.cli.baseline import baseline
 from fastapi_audit.cli.explain import explain
 from fastapi_audit.cli.probe import probe
 from fastapi_audit.cli.routes import routes
@@ -30,6 +31,7 @@ application = typer.Typer(
 )
 for command in (scan, probe, routes, explain, rules):
     application.command()(command)
+application.add_typer(baseline, name="baseline")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag

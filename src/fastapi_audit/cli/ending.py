@@ -13,6 +13,8 @@ def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
     """An audit that is not whole says so first: its "no findings" would be worth nothing."""
     if scorecard.incomplete:
         return ExitCode.INCOMPLETE
+    if settings.fail_on_new and any(finding.counts for finding in scorecard.findings):
+        return ExitCode.FINDINGS
     worst = settings.fail_on.rank
     if any(severity_of(finding).rank <= worst for finding in scorecard.findings if finding.counts):
         return ExitCode.FINDINGS
@@ -26,7 +28,7 @@ def warn_of(material: Material) -> None:
     for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
             warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
-    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression")]
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression", "baseline")]
     for entry in told[:WARNINGS]:
         place = f"{material.shown(str(entry.location))}: " if entry.location else ""
         said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message

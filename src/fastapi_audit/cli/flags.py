@@ -25,6 +25,13 @@ OutputFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the
 Report = Annotated[list[str] | None, typer.Option(metavar="FORMAT=PATH", help="One more report; repeatable.")]
 FailOn = Annotated[Severity | None, typer.Option(help="Exit 1 from this severity on [high].")]
 FailUnder = Annotated[float | None, typer.Option(metavar="SCORE", help="Exit 1 below this score.")]
+FailOnNew = Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 for any finding that the baseline lacks.")]
+BaselineFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Accepted findings, as `baseline write` wrote them.")
+]
+ShowSuppressed = Annotated[
+    bool, typer.Option("--show-suppressed", help="SARIF: list suppressed findings too, marked as such.")
+]
 MinConfidence = Annotated[Confidence | None, typer.Option(help="Hide what is less sure [medium].")]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 in spite of findings.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every file anew.")]

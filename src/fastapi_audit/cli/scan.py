@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastapi_audit.audit import Audit, run
+from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
 from fastapi_audit.cli.ending import exit_code, warn_of
 from fastapi_audit.cli.output import Output
-from fastapi_audit.cli.settings import Target, listed, settings
+from fastapi_audit.cli.settings import Target, accepted_findings, listed, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering
@@ -38,6 +39,9 @@ def scan(
     report: flags.Report = None,
     fail_on: flags.FailOn = None,
     fail_under: flags.FailUnder = None,
+    fail_on_new: flags.FailOnNew = False,
+    baseline: flags.BaselineFile = None,
+    show_suppressed: flags.ShowSuppressed = False,
     min_confidence: flags.MinConfidence = None,
     exit_zero: flags.ExitZero = False,
     no_cache: flags.NoCache = False,
@@ -53,11 +57,13 @@ def scan(
         "exclude": listed(exclude),
         "fail_on": fail_on,
         "fail_under": fail_under,
+        "fail_on_new": fail_on_new or None,
         "min_confidence": min_confidence,
     }
     chosen = settings(target, config, given, isolated=isolated)
-    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes)
-    code = run.preview() if diff else run.scan(output, fix=fix)
+    accepted = accepted_findings(target, chosen, baseline)
+    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes, baseline=accepted)
+    code = run.preview() if diff else run.scan(output, fix=fix, show_suppressed=show_suppressed)
     raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
 
 
@@ -69,6 +75,7 @@ class Run:
     settings: Settings
     use_cache: bool
     unsafe: bool
+    baseline: Baseline = field(default_factory=Baseline)
     rules: tuple[Rule, ...] = field(default_factory=load)
     last: Audit | None = None
 
@@ -77,13 +84,14 @@ class Run:
         gathering = Gathering(
             self.target.root, self.settings.exclude, self.use_cache, auth_names=self.settings.auth_dependencies
         )
-        self.last = run(gathering, self.rules, self.settings, self.target.shown)
+        self.last = run(gathering, self.rules, self.settings, self.target.shown, self.baseline)
         return self.last
 
-    def scan(self, output: Output, *, fix: bool) -> ExitCode:
+    def scan(self, output: Output, *, fix: bool, show_suppressed: bool = False) -> ExitCode:
         """Fixes when asked, then reports what is left."""
         audit = self.fixed() if fix else self.audit()
-        material = Material(audit.scorecard, {rule.name: rule for rule in self.rules}, audit.project.text)
+        by_name = {rule.name: rule for rule in self.rules}
+        material = Material(audit.scorecard, by_name, audit.project.text, show_suppressed=show_suppressed)
         output.write(material)
         warn_of(material)
         return exit_code(audit.scorecard, self.settings)

@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from fastapi_audit.baselining import DEFAULT, Baseline
+from fastapi_audit.baselining import read as read_baseline
 from fastapi_audit.config import Settings, discover, load
-from fastapi_audit.errors import TargetError, UsageError
+from fastapi_audit.errors import ConfigError, TargetError, UsageError
 
 FOLDER = "Folder of the project; a file stands for its folder."
 
@@ -55,6 +57,26 @@ def settings(target: Target, config: Path | None, flags: Mapping[str, Any], *, i
         message = f"--fail-under takes a score from 0 to 100, not {merged.fail_under:g}"
         raise UsageError(message)
     return merged
+
+
+def accepted_findings(target: Target, chosen: Settings, file: Path | None) -> Baseline:
+    """The baseline of the flag, of the settings, or of the file that stands in the root by its default name."""
+    if file is None and chosen.baseline is None and not (target.root / DEFAULT).is_file():
+        if chosen.fail_on_new:
+            message = f"--fail-on-new needs a baseline; write one with `fastapi-audit baseline write {target.shown}`"
+            raise UsageError(message)
+        return Baseline()
+    place = file or baseline_file(target, chosen)
+    return read_baseline(place, place.as_posix() if file else place.relative_to(target.root).as_posix())
+
+
+def baseline_file(target: Target, chosen: Settings) -> Path:
+    """Where the project keeps its baseline: always inside it, whatever its settings say."""
+    place = (target.root / (chosen.baseline or DEFAULT)).resolve()
+    if not place.is_relative_to(target.root):
+        message = f"`baseline`: {chosen.baseline} is outside the project; keep it inside, or give it with --baseline"
+        raise ConfigError(message)
+    return place
 
 
 def _seen_from(root: Path, file: Path, read: Settings) -> Settings:

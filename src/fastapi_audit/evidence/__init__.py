@@ -20,6 +20,7 @@ from fastapi_audit.evidence.live.probing import (
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
+from fastapi_audit.evidence.source.caches import CachedFunction, caches_of, route_caches
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
     Call,
@@ -35,7 +36,15 @@ from fastapi_audit.evidence.source.code import (
     Statement,
 )
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.databases import (
+    CONNECTS,
+    DRIVER_CONNECTS,
+    ORM_SESSIONS,
+    SESSIONS,
+    SQLALCHEMY_SESSIONS,
+)
 from fastapi_audit.evidence.source.handing import Holder, holders
+from fastapi_audit.evidence.source.keeping import is_kept, is_remembered
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
@@ -45,11 +54,17 @@ from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
+    "CONNECTS",
+    "DRIVER_CONNECTS",
+    "ORM_SESSIONS",
     "ROLES",
+    "SESSIONS",
+    "SQLALCHEMY_SESSIONS",
     "SUBJECTS",
     "UNKNOWN",
     "App",
     "Blocking",
+    "CachedFunction",
     "Call",
     "Change",
     "Class",
@@ -97,10 +112,13 @@ __all__ = [
     "agree",
     "app_limits_body",
     "asked",
+    "caches_of",
     "class_changes",
     "gather",
     "holders",
     "inspect",
+    "is_kept",
+    "is_remembered",
     "limits_body",
     "limits_of",
     "limits_of_app",
@@ -108,4 +126,5 @@ __all__ = [
     "probe",
     "probed",
     "read_identity",
+    "route_caches",
 ]

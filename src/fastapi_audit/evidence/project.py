@@ -115,7 +115,7 @@ class Project:
     @property
     def gateway_limit(self) -> str | None:
         """The file that limits rates in front of the service: nginx, an ingress, Traefik …; `None` when none does."""
-        return limiting_file(self.tree.paths, self.text)
+        return limiting_file(self.deployment, self.tree.paths, self.text)
 
     def uses(self, requirement: str) -> bool | None:
         """Whether the project uses a version in a range such as `bcrypt>=5`; `None` where that is not known.

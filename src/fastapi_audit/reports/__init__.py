@@ -11,6 +11,7 @@ FORMATS: Mapping[str, str] = {
     "text": "terminal",
     "concise": "concise",
     "markdown": "markdown",
+    "html": "html",
     "json": "json",
     "jsonl": "jsonl",
     "sarif": "sarif",
@@ -31,6 +32,10 @@ class Material:
     rules: Mapping[str, Rule]
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
+    previous: Scorecard | None = None
+    """An earlier scorecard to compare with."""
+    show_suppressed: bool = False
+    """Whether SARIF lists what does not count, marked as suppressed."""
 
     @property
     def open_findings(self) -> Iterator[Finding]:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi_audit import __version__
 from fastapi_audit.explain import markdown
-from fastapi_audit.lines import lines_of
-from fastapi_audit.model import Confidence, ExitCode, Finding, Location, Outcome, Severity, Status
+from fastapi_audit.lines import BREAK, lines_of
+from fastapi_audit.model import (
+    Collection,
+    Confidence,
+    Edit,
+    EvidenceKind,
+    ExitCode,
+    Finding,
+    Fix,
+    Location,
+    Outcome,
+    Severity,
+    Status,
+)
 from fastapi_audit.reports import Look, Material, severity_of
 from fastapi_audit.reports.anchors import Anchors
+from fastapi_audit.reports.line_hashes import line_hashes
 
 if TYPE_CHECKING:
     from fastapi_audit.rule import Rule
@@ -33,27 +47,53 @@ PROBLEMS = {
 }
 SECURITY = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
 """Only for rules with a CWE: with it code scanning lists a rule under security."""
+OWASP = {
+    "CWE-200": "api3",
+    "CWE-209": "api8",
+    "CWE-306": "api2",
+    "CWE-307": "api2",
+    "CWE-489": "api8",
+    "CWE-524": "api8",
+    "CWE-532": "api8",
+    "CWE-770": "api4",
+    "CWE-799": "api4",
+    "CWE-835": "api4",
+    "CWE-915": "api3",
+    "CWE-918": "api7",
+    "CWE-942": "api8",
+    "CWE-1188": "api8",
+}
+"""The entry of the OWASP API Security Top 10 of 2023, where a weakness has one."""
 PRECISION = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
 
 Object = dict[str, Any]
 
 
 def render(material: Material, _look: Look) -> str:
-    """The log: one run, the worst results first, suppressed ones left out."""
-    findings = sorted(material.open_findings, key=lambda f: (severity_of(f).rank, f.order))
+    """The log: one run, the worst results first; code scanning would open suppressed ones, so they are left out."""
+    told = material.scorecard.findings if material.show_suppressed else material.open_findings
+    findings = sorted(told, key=lambda f: (severity_of(f).rank, f.order))
     names = sorted({finding.rule for finding in findings[:LIMIT]})
     index = {name: position for position, name in enumerate(names)}
     places = _Places(material)
     run = {
         "tool": {"driver": _driver([material.rules[name] for name in names if name in material.rules])},
         "invocations": [_invocation(material, len(findings) - LIMIT)],
-        "automationDetails": {"id": "fastapi-audit/"},
+        "automationDetails": {"id": f"fastapi-audit/{_category(material)}/"},
         "columnKind": "utf16CodeUnits",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the audited project."}}},
         "results": [_result(finding, index[finding.rule], places) for finding in findings[:LIMIT]],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _category(material: Material) -> str:
+    """A scan and a probe of one commit are two analyses; code scanning keeps the newest of each."""
+    collected = {each.kind for each in material.scorecard.evidence if each.status is Collection.COLLECTED}
+    if EvidenceKind.LIVE not in collected:
+        return "scan"
+    return "audit" if EvidenceKind.SOURCE in collected else "probe"
 
 
 def _driver(rules: list[Rule]) -> Object:
@@ -65,9 +105,8 @@ def _driver(rules: list[Rule]) -> Object:
 
 
 def _rule(rule: Rule) -> Object:
-    tags = [f"external/cwe/{rule.cwe.lower()}", "security"] if rule.cwe else []
     properties: Object = {
-        "tags": [rule.package.replace("_", "-"), *tags],
+        "tags": [rule.package.replace("_", "-"), *_weakness(rule.cwe)],
         "precision": PRECISION[rule.confidence],
         "problem.severity": PROBLEMS[rule.severity],
     }
@@ -83,6 +122,13 @@ def _rule(rule: Rule) -> Object:
         "properties": properties,
     }
     return described | ({"helpUri": rule.references[0]} if rule.references else {})
+
+
+def _weakness(cwe: str | None) -> list[str]:
+    if cwe is None:
+        return []
+    owasp = [f"external/owasp/{OWASP[cwe]}-2023"] if cwe in OWASP else []
+    return ["security", f"external/cwe/cwe-{int(cwe.removeprefix('CWE-')):03}", *owasp]
 
 
 def _sentence(text: str) -> str:
@@ -112,13 +158,14 @@ def _invocation(material: Material, left_out: int) -> Object:
 def _result(finding: Finding, index: int, places: _Places) -> Object:
     severity = severity_of(finding)
     confirmed = "Confirmed by the running application." if finding.status is Status.CONFIRMED else ""
+    place = places.anchors.of(finding)
     result: Object = {
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": LEVELS[severity],
         "message": {"text": _plain(f"{_sentence(finding.message)} {confirmed}".strip())},
-        "locations": [places.physical(places.anchors.of(finding))],
-        "partialFingerprints": {"fastapiAudit/v1": finding.fingerprint},
+        "locations": [places.physical(place)],
+        "partialFingerprints": {"fastapiAudit/v1": finding.fingerprint, **places.line_hash(place)},
         "properties": {
             "operation": finding.operation or "",
             "confidence": finding.confidence or Confidence.HIGH,
@@ -127,9 +174,20 @@ def _result(finding: Finding, index: int, places: _Places) -> Object:
         },
     }
     if finding.trace:
-        steps = [{"location": places.physical(step.location, step.message)} for step in finding.trace]
-        result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
+        steps = [places.physical(step.location, step.message) for step in finding.trace]
+        result["relatedLocations"] = [{"id": number, **step} for number, step in enumerate(steps, 1)]
+        result["codeFlows"] = [{"threadFlows": [{"locations": [{"location": step} for step in steps]}]}]
+    if finding.fix and (changes := places.changes(finding.fix)):
+        result["fixes"] = [{"description": {"text": _sentence(finding.fix.title)}, "artifactChanges": changes}]
+    if finding.suppressed:
+        kind = "inSource" if finding.suppressed.kind == "comment" else "external"
+        reason = finding.suppressed.reason or finding.suppressed.kind
+        result["suppressions"] = [{"kind": kind, "status": "accepted", "justification": reason}]
     return result
+
+
+def _artifact(path: str) -> Object:
+    return {"uri": quote(path, errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
 
 
 def _plain(text: str) -> str:
@@ -143,13 +201,47 @@ class _Places:
     def __init__(self, material: Material) -> None:
         self.text = material.text
         self.files: dict[str, list[str]] = {}
+        self.hashes: dict[str, tuple[str, ...]] = {}
         self.anchors = Anchors(material.scorecard)
 
     def physical(self, place: Location, message: str = "") -> Object:
         """A `location` object; the file by its path from the root of the project."""
-        artifact = {"uri": quote(place.path, errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
-        location: Object = {"physicalLocation": {"artifactLocation": artifact, "region": self._region(place)}}
+        location: Object = {
+            "physicalLocation": {"artifactLocation": _artifact(place.path), "region": self._region(place)}
+        }
         return location | ({"message": {"text": _plain(message)}} if message else {})
+
+    def line_hash(self, place: Location) -> dict[str, str]:
+        """GitHub's own fingerprint of the line; it keeps this one only where it is what it would have made."""
+        if place.path not in self.hashes:
+            self.hashes[place.path] = line_hashes(self.text(place.path) or "")
+        hashes = self.hashes[place.path]
+        return {"primaryLocationLineHash": hashes[place.line - 1]} if 0 < place.line <= len(hashes) else {}
+
+    def changes(self, fix: Fix) -> list[Object]:
+        """What a fix replaces, file by file; nothing when a file is not at hand, since a fix is applied whole."""
+        paths = sorted({edit.path for edit in fix.edits})
+        if any(self.text(path) is None for path in paths):
+            return []
+        return [
+            {
+                "artifactLocation": _artifact(path),
+                "replacements": [self._replacement(edit) for edit in fix.edits if edit.path == path],
+            }
+            for path in paths
+        ]
+
+    def _replacement(self, edit: Edit) -> Object:
+        line, column = self._position(edit.path, edit.start)
+        end_line, end_column = self._position(edit.path, edit.end)
+        region = self._region(Location(edit.path, line, column, end_line, end_column))
+        return {"deletedRegion": region, "insertedContent": {"text": edit.new}}
+
+    def _position(self, path: str, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, of a place counted from the start of the file."""
+        starts = [0, *(end.end() for end in BREAK.finditer(self.text(path) or ""))]
+        number = bisect_right(starts, offset)
+        return number, offset - starts[number - 1] + 1
 
     def _region(self, place: Location) -> Object:
         """All four corners, which code scanning asks for; without an end it is the rest of the line."""

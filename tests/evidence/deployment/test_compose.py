@@ -197,3 +197,21 @@ def test_a_service_that_an_overlay_changes_keeps_its_command(reading: Reading) -
         "compose.extra.yaml": "services:\n  job:\n    restart: always",
     }
     assert [command.service for command in reading(files).commands] == [None]
+
+
+def test_what_one_place_asks_for_is_required_of_the_whole_file(reading: Reading) -> None:
+    (found,) = reading(
+        {
+            "compose.yaml": """
+            # ${COMMENT:?only said}
+            services:
+              db:
+                image: postgres:17
+                environment:
+                  URL: ${A}-${B:-x}
+                healthcheck:
+                  test: ["CMD", "login", "${A:?is required}", "$${ESCAPED:?no}"]
+            """
+        }
+    ).services
+    assert found.required == {"A"}

@@ -313,3 +313,42 @@ def test_an_array_of_words_is_followed_and_what_a_branch_adds_is_unknown(reading
     branch = script.replace("exec", 'if [ "$DEV" = 1 ]; then cmd+=( --reload ); fi\nexec')
     command = only(reading({"start.sh": branch}).commands)
     assert (command.workers.number, command.reload.known) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("Dockerfile", 'CMD ["uvicorn", "main:app"]', 'CMD ["uvicorn", "main:app", "--port", "80"]'),
+        ("Dockerfile", 'CMD exec uvicorn "main:app"', 'CMD exec uvicorn "main:app" --port 80'),
+        (
+            "Dockerfile",
+            'CMD ["sh", "-c", "exec uvicorn main:app"]',
+            'CMD ["sh", "-c", "exec uvicorn main:app --port 80"]',
+        ),
+        ("compose.yaml", "    command: uvicorn main:app", "    command: uvicorn main:app --port 80"),
+        ("compose.yaml", "    command: [uvicorn, main:app]", '    command: [uvicorn, main:app, "--port", "80"]'),
+        (
+            "compose.yaml",
+            "    command:\n      - uvicorn\n      - 'main:app'\n    init: true",
+            '    command:\n      - uvicorn\n      - \'main:app\'\n      - "--port"\n      - "80"\n    init: true',
+        ),
+        ("start.sh", "exec uvicorn main:app \\\n  --workers 2", "exec uvicorn main:app \\\n  --workers 2 --port 80"),
+    ],
+)
+def test_an_option_is_added_in_the_form_of_the_line(reading: Reading, path: str, before: str, after: str) -> None:
+    head = {
+        "Dockerfile": "FROM python:3.13-slim\n",
+        "compose.yaml": "services:\n  api:\n    image: a:1\n",
+    }.get(path, "")
+    (command,) = reading({path: head + before}).commands
+    edit = command.with_option("--port", "80")
+    assert edit is not None
+    whole = command.text.document.text
+    assert (whole[: edit.start] + edit.new + whole[edit.end :]).rstrip("\n") == head + after
+
+
+def test_no_option_is_added_where_entrypoint_and_command_share_the_words(reading: Reading) -> None:
+    (command,) = reading(
+        {"Dockerfile": 'FROM python:3.13-slim\nENTRYPOINT ["uvicorn", "main:app"]\nCMD ["--workers", "2"]\n'}
+    ).commands
+    assert command.with_option("--port", "80") is None

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from pydantic import BaseModel
+from pydantic import AnyUrl, BaseModel
 
 from sinks import sink, to_thread, validate_name
 
@@ -55,6 +55,7 @@ TEXT = {
     "an optional parameter": ("def f(q: str | None = None):\n    sink(q)", "q"),
     "a parameter without annotation": ("def f(q):\n    sink(q)", "q"),
     "a parameter with a default": ('def f(q: str = "x"):\n    sink(q)', "q"),
+    "a URL of any host": ("def f(q: AnyUrl | None = None):\n    sink(str(q))", "q"),
     "a header": ("def f(q: Annotated[str, Header()]):\n    sink(q)", "q"),
     "an f-string": ('def f(q: str):\n    sink(f"x {q}")', "q"),
     "a concatenation": ('def f(q: str):\n    sink("x" + q)', "q"),

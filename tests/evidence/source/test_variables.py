@@ -81,3 +81,18 @@ def test_every_depends_is_one_dependency_and_its_provider_knows_who_asks(tmp_pat
 
     assert places == [("main.settings", 5), ("main.session", 6), ("main.settings", 7)]
     assert asked == {"settings": 2, "session": 1, "a": 0, "b": 0}
+
+
+def test_attributes_of_a_class_are_no_variables(tmp_path: Path) -> None:
+    found = project(
+        tmp_path,
+        main="""
+        from fastapi import FastAPI
+
+        class Settings:
+            key: str = "a"
+
+        app = FastAPI()
+        """,
+    )
+    assert [v.name for v in found.source.variables] == ["app"]

@@ -10,7 +10,7 @@ Hand over ids, and open a session of its own inside the task.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Expression
+from fastapi_audit.evidence import SESSIONS, Call, Expression
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -76,11 +76,6 @@ rule = Rule(
         ),
     ],
 )
-
-SESSIONS = (
-    "sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession", "sqlalchemy.Connection",
-    "sqlalchemy.ext.asyncio.AsyncConnection", "asyncpg.Connection", "psycopg.Connection", "psycopg.AsyncConnection",
-)  # fmt: skip
 
 
 @rule.check(of=["fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTask"])

@@ -12,7 +12,7 @@ other services, a bounded number at once. Never several tasks on one session: it
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Statement
+from fastapi_audit.evidence import SQLALCHEMY_SESSIONS, Call, Statement
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -162,12 +162,6 @@ rule = Rule(
     ],
 )
 
-SESSIONS = (
-    "sqlalchemy.orm.Session",
-    "sqlalchemy.ext.asyncio.AsyncSession",
-    "sqlalchemy.Connection",
-    "sqlalchemy.ext.asyncio.AsyncConnection",
-)
 READS = ("execute", "scalar", "scalars", "get", "get_one", "refresh", "exec")
 ASYNCPG = [
     f"asyncpg.{owner}.{name}"
@@ -179,7 +173,7 @@ FEW = 5
 IN_A_REQUEST = ("route", "dependency", "websocket")
 
 
-@rule.check(of=[*(f"{owner}.{name}" for owner in SESSIONS for name in READS), *ASYNCPG, *HTTP])
+@rule.check(of=[*(f"{owner}.{name}" for owner in SQLALCHEMY_SESSIONS for name in READS), *ASYNCPG, *HTTP])
 def in_a_loop(call: Call) -> Iterator[Finding]:
     reach = call.function.reach if call.function is not None else None
     if reach is None or reach.context not in IN_A_REQUEST or not _repeats(call):

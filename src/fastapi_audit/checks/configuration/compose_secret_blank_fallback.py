@@ -77,6 +77,8 @@ rule = Rule(
                       PASSWORD_HINT: "$$PASSWORD"
                       SENTRY_DSN: ${SENTRY_DSN:-}
                       OPENAI_API_KEY: ${OPENAI_API_KEY:-}
+                      SMTP_PASSWORD: ${SMTP_PASSWORD}
+                      JWT_KEY: ${SECRET_KEY}
                 """,
                 "compose.dev.yaml": """
                 services:
@@ -91,7 +93,10 @@ rule = Rule(
 )
 
 OWN = re.compile(r"(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|(?:SECRET|JWT|SIGNING|ENCRYPTION)_?KEY)$", re.IGNORECASE)
-FOREIGN = re.compile(r"(?:^|_)(?:(?:API|PRIVATE|ACCESS|AUTH)_?KEY|CLIENT_SECRET|TOKEN)$", re.IGNORECASE)
+FOREIGN = re.compile(
+    r"(?:^|_)(?:(?:API|PRIVATE|ACCESS|AUTH)_?KEY|CLIENT_SECRET|TOKEN|(?:SMTP|E?MAIL|IMAP|PROXY)_PASSWORD)$",
+    re.IGNORECASE,
+)
 """Keys of somebody else's service: without one, that service refuses, and many are optional."""
 
 
@@ -100,7 +105,9 @@ def services(service: Service) -> Iterator[Finding]:
     if service.production:
         for variable in service.environment:
             for reference in variable.references:
-                if not reference.operator and _is_secret(variable, reference):
+                # Compose fills in the whole file or none of it: asked for once, it cannot be missing elsewhere.
+                asked = reference.operator or reference.name in service.required
+                if not asked and _is_secret(variable, reference):
                     yield _finding(variable, reference)
 
 
@@ -110,10 +117,15 @@ def _is_secret(variable: EnvVar, reference: Reference) -> bool:
     return any(OWN.search(name) and not FOREIGN.search(name) for name in names)
 
 
+def _what(variable: EnvVar, name: str) -> str:
+    whole = variable.value is not None and variable.value.value in {f"${name}", f"${{{name}}}"}
+    return f"an empty `{variable.name}`" if whole else f"a `{variable.name}` in which it is empty"
+
+
 def _finding(variable: EnvVar, reference: Reference) -> Finding:
     name = reference.name
     return Finding(
-        f"When `{name}` is not set, compose warns once and starts with an empty `{variable.name}`. "
+        f"When `{name}` is not set, compose warns once and starts with {_what(variable, name)}. "
         f"`${{{name}:?{name} is required}}` refuses to start instead.",
         variable.location,
         fix=Fix(f"Require {name}", (reference.text.replaced(f"${{{name}:?{name} is required}}"),), safe=True),

@@ -149,6 +149,24 @@ rule = Rule(
             """
         ),
         Good(
+            """
+            from fastapi import FastAPI
+            from pydantic import model_validator
+            from pydantic_settings import BaseSettings
+
+            class Settings(BaseSettings):
+                secret_key: str = "replace-me"
+
+                @model_validator(mode="after")
+                def refuse_the_reminder(self) -> "Settings":
+                    if self.secret_key.startswith("replace"):
+                        raise ValueError("set SECRET_KEY")
+                    return self
+
+            app = FastAPI()
+            """
+        ),
+        Good(
             {
                 "main.py": """
                 from fastapi import FastAPI
@@ -211,6 +229,7 @@ IDENTIFIER = re.compile(r"[A-Z]+(?:_[A-Z]+)+|[a-z]+(?:[_.:][a-z]+)+")
 """A name for something: of a variable, a label, an entry."""
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^:/@\s]*:(?P<password>[^@/\s]+)@(?P<host>[^:/?\s]+)")
 HERE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "[", "host.docker.internal"})  # noqa: S104  addresses in URLs
+VALIDATORS = ("pydantic.field_validator", "pydantic.model_validator", "pydantic.validator", "pydantic.root_validator")
 RANDOM = re.compile(r"[\w+/=.-]{16,}")
 FEWEST_DIGITS, LEAST_ENTROPY = 3, 3.0
 
@@ -301,12 +320,19 @@ def settings(cls: Settings) -> Iterator[Finding]:
     for field in cls.fields:
         value = _literal(field.default) if field.default is not None else None
         severity = _judged(field.name, value) if value is not None else None
-        if severity is not None and field.default is not None:
+        if severity is not None and field.default is not None and not _may_be_refused(cls, field.name):
             yield field.default.finding(
                 f"`{cls.name}.{field.name}` has a default: when the variable is missing, nothing fails and the service "
                 "runs with a value that everybody can read here. Have no default.",
                 severity=severity,
             )
+
+
+def _may_be_refused(cls: Settings, name: str) -> bool:
+    """Whether a validator that can raise looks at the field: the default is then a reminder, not a value that is used."""
+    validators = (method for method in cls.methods if method.is_decorated(*VALIDATORS))
+    named = re.compile(rf"\b{re.escape(name)}\b")
+    return any(method.statements_of("raise") and named.search(method.text) for method in validators)
 
 
 def _literal(expression: Expression) -> str | None:

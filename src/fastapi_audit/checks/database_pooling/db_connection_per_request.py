@@ -11,7 +11,7 @@ Make a pool (`asyncpg.create_pool`, `psycopg_pool.AsyncConnectionPool`, an SQLAl
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Statement
+from fastapi_audit.evidence import DRIVER_CONNECTS, Call, is_kept, is_remembered
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
 
 rule = Rule(
@@ -107,13 +107,8 @@ rule = Rule(
 )
 
 OPENING = [
-    "asyncpg.connect", "psycopg.connect", "psycopg.Connection.connect", "psycopg.AsyncConnection.connect",
-    "psycopg2.connect", "pymysql.connect", "aiomysql.connect", "asyncmy.connect", "MySQLdb.connect",
-    "mysql.connector.connect", "pyodbc.connect", "oracledb.connect", "pymongo.MongoClient",
-    "pymongo.AsyncMongoClient", "motor.motor_asyncio.AsyncIOMotorClient",
+    *DRIVER_CONNECTS, "pymongo.MongoClient", "pymongo.AsyncMongoClient", "motor.motor_asyncio.AsyncIOMotorClient",
 ]  # fmt: skip
-REMEMBERING = ("functools.lru_cache", "functools.cache", "functools.cached_property", "async_lru.alru_cache",
-               "cachetools.cached")  # fmt: skip
 HEALTH = ("health", "ready", "readiness", "live", "ping", "probe", "check", "test")
 
 
@@ -121,9 +116,9 @@ HEALTH = ("health", "ready", "readiness", "live", "ping", "probe", "check", "tes
 def calls(call: Call) -> Iterator[Finding]:
     function = call.function
     reach = function.in_request if function is not None else None
-    if function is None or reach is None or reach.context in {"background-task", "websocket"} or _is_kept(call):
+    if function is None or reach is None or reach.context in {"background-task", "websocket"} or is_kept(call):
         return
-    if any(f.is_decorated(*REMEMBERING) or f.name == "__init__" for f in reach.chain):
+    if any(is_remembered(f) for f in reach.chain):
         return
     if any(word in f.name.lower() for f in reach.chain for word in HEALTH):
         return
@@ -135,21 +130,3 @@ def calls(call: Call) -> Iterator[Finding]:
         trace=reach.trace(call),
         operation=reach.operation,
     )
-
-
-def _is_kept(call: Call) -> bool:
-    """Whether it is remembered for the next request, as far as can be seen."""
-    name, function = call.assigned_to, call.function
-    if call.conditions or function is None:
-        return True
-    if name is None:
-        return False
-    declared = {n for s in function.statements_of("declare") for n in s.names}
-    return (
-        not name.isidentifier() or name in declared or any(_stores(s, name) for s in function.statements_of("assign"))
-    )
-
-
-def _stores(statement: Statement, name: str) -> bool:
-    value = statement.value
-    return value is not None and value.written == name and any(t.kind != "name" for t in statement.targets)

@@ -10,7 +10,7 @@ Make the engine at module level or in the `lifespan`, and take a session or a co
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Reach, Statement
+from fastapi_audit.evidence import Call, Reach, is_kept, is_remembered
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -150,19 +150,15 @@ MAKERS = [
     "psycopg_pool.ConnectionPool", "psycopg_pool.AsyncConnectionPool", "psycopg2.pool.SimpleConnectionPool",
     "psycopg2.pool.ThreadedConnectionPool", "aiomysql.create_pool", "asyncmy.create_pool",
 ]  # fmt: skip
-REMEMBERING = (
-    "functools.lru_cache", "functools.cache", "functools.cached_property", "async_lru.alru_cache",
-    "cachetools.cached",
-)  # fmt: skip
 
 
 @rule.check(of=MAKERS)
 def calls(call: Call) -> Iterator[Finding]:
     function = call.function
     reach = function.in_request if function is not None else None
-    if function is None or reach is None or _is_closed(call) or any(_is_kept(c) for c in (call, *_steps(reach))):
+    if function is None or reach is None or _is_closed(call) or any(is_kept(c) for c in (call, *_steps(reach))):
         return
-    if any(f.is_decorated(*REMEMBERING) or f.name == "__init__" for f in reach.chain):
+    if any(is_remembered(f) for f in reach.chain):
         return
     yield call.finding(
         f"`{call.callee.text}` runs for each request ({reach.arrow(call.method)}): every one opens connections of its "
@@ -179,26 +175,6 @@ def _steps(reach: Reach) -> Iterator[Call]:
         if step.call is not None:
             yield step.call
         step = step.before
-
-
-def _is_kept(call: Call) -> bool:
-    """Whether what a call gives is remembered for the next request, as far as can be seen."""
-    name = call.assigned_to
-    function = call.function
-    if call.conditions or function is None:
-        return True
-    if name is None:
-        return False
-    declared = {n for s in function.statements_of("declare") for n in s.names}
-    return (
-        not name.isidentifier() or name in declared or any(_stores(s, name) for s in function.statements_of("assign"))
-    )
-
-
-def _stores(statement: Statement, name: str) -> bool:
-    """`cache[key] = name`, `self.engine = name`."""
-    value = statement.value
-    return value is not None and value.written == name and any(t.kind != "name" for t in statement.targets)
 
 
 def _is_closed(call: Call) -> bool:

@@ -9,7 +9,7 @@ gives the session commits. Closing a session rolls back: the client gets its 200
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Route
+from fastapi_audit.evidence import ORM_SESSIONS, Call, Function, Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -124,10 +124,9 @@ rule = Rule(
     ],
 )
 
-SESSIONS = ("sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession")
 MAKERS = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.ext.asyncio.async_sessionmaker", "sqlalchemy.orm.scoped_session",
-     *SESSIONS}
+     *ORM_SESSIONS}
 )  # fmt: skip
 CHANGING = frozenset({"add", "add_all", "delete", "merge"})
 SAVING = ("commit", "begin", "transaction", "atomic", "save", "unit_of_work", "uow")
@@ -156,7 +155,7 @@ def routes(route: Route) -> Iterator[Finding]:
 
 def _change(function: Function) -> Call | None:
     """The first change through a session that the handler was given."""
-    given = {p.name for p in function.parameters if p.is_dependency and p.is_a(*SESSIONS)}
+    given = {p.name for p in function.parameters if p.is_dependency and p.is_a(*ORM_SESSIONS)}
     return next(
         (c for c in function.calls if c.method in CHANGING and c.receiver is not None and c.receiver.written in given),
         None,

@@ -2,7 +2,7 @@
 
 A session is one conversation with the database: one connection, one transaction, one identity map. Used from two
 tasks at once it raises `InvalidRequestError: This session is provisioning a new connection; concurrent operations are
-not permitted`; shared by requests, one commits or rolls back what another has half written.
+not permitted`, or, once it has its connection, runs one query after the other all the same; shared by requests, one commits or rolls back what another has half written.
 
 ## Use instead
 Share the `async_sessionmaker` and open a session for each request and for each task:
@@ -11,7 +11,7 @@ Share the `async_sessionmaker` and open a session for each request and for each 
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Expression, Function, Project, Variable
+from fastapi_audit.evidence import ORM_SESSIONS, Call, Expression, Function, Project, Variable
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -75,6 +75,11 @@ rule = Rule(
                     group.create_task(load(db, "leads"))  # finding
                     group.create_task(load(db, "people"))
                 return await asyncio.gather(*[load(db, t) for t in ("leads", "people")])  # finding
+
+            @app.get("/both")
+            async def both(db: AsyncSession = Depends(get_db)) -> list[int]:
+                await db.scalar(text("select 1"))
+                return await asyncio.gather(load(db, "leads"), load(db, "people"))  # finding
             """
         ),
         Good(
@@ -107,14 +112,18 @@ rule = Rule(
     ],
 )
 
-SESSIONS = ("sqlalchemy.ext.asyncio.AsyncSession", "sqlalchemy.orm.Session")
 ASYNC_SESSION = "sqlalchemy.ext.asyncio.AsyncSession"
 
 
 @rule.check
 def made_once(variable: Variable, project: Project) -> Iterator[Finding]:
     made = variable.value
-    if made is None or not isinstance(made, Call) or not made.is_a(*SESSIONS) or not _is_served(variable.name, project):
+    if (
+        made is None
+        or not isinstance(made, Call)
+        or not made.is_a(*ORM_SESSIONS)
+        or not _is_served(variable.name, project)
+    ):
         return
     yield made.finding(
         f"`{variable.name}` is one session for all requests: they commit, roll back and expire each other's rows. "
@@ -125,7 +134,7 @@ def made_once(variable: Variable, project: Project) -> Iterator[Finding]:
 def _is_served(name: str, project: Project) -> bool:
     """Whether code that requests reach uses it."""
     return any(
-        used.written == name and used.is_a(*SESSIONS)
+        used.written == name and used.is_a(*ORM_SESSIONS)
         for function in project.source.functions
         if function.in_request is not None
         for call in function.calls
@@ -140,7 +149,7 @@ def at_once(function: Function) -> Iterator[Finding]:
         if call.name == "asyncio.gather":
             shared = _shared(call)
             if shared:
-                yield call.finding(_message(shared))
+                yield _queueing(call, shared) if _is_connected(call, shared) else call.finding(_message(shared))
         elif call.method == "create_task" and call.receiver is not None and call.receiver.kind == "name":
             for used in {s for argument in call.arguments for s in _sessions(argument)}:
                 groups.setdefault(f"{call.receiver.text} {used}", []).append(call)
@@ -148,6 +157,20 @@ def at_once(function: Function) -> Iterator[Finding]:
         grouped = calls[0].receiver
         if grouped is not None and grouped.is_a("asyncio.TaskGroup") and (len(calls) > 1 or calls[0].loops):
             yield calls[0].finding(_message(key.partition(" ")[2]))
+
+
+def _is_connected(gather: Call, session: str) -> bool:
+    """Whether the session has been awaited before, in the same function, and so has its connection already."""
+    return any(c.awaited and c.node.end < gather.node.start and session in set(_sessions(c)) for c in gather.body.calls)
+
+
+def _queueing(gather: Call, session: str) -> Finding:
+    return gather.finding(
+        f"These tasks share the session `{session}`, so its one connection runs their queries one after the other: "
+        "nothing is gained, and a commit, rollback or error in one of them breaks the others. Open a session in each "
+        "task, or await one query after the other.",
+        severity=Severity.MEDIUM,
+    )
 
 
 def _message(name: str) -> str:

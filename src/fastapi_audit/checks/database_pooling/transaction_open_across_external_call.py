@@ -11,7 +11,7 @@ into plain values.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function
+from fastapi_audit.evidence import ORM_SESSIONS, Call, Function
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 rule = Rule(
@@ -89,7 +89,6 @@ rule = Rule(
     unproven="Only a real PostgreSQL shows the state idle in transaction; the mechanism is SQLAlchemy's documented one.",
 )
 
-SESSIONS = ("sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession")
 QUERIES = frozenset({"execute", "scalar", "scalars", "get", "get_one", "stream", "query", "exec"})
 ENDS = frozenset({"commit", "rollback", "close", "invalidate"})
 OUTSIDE = (
@@ -102,7 +101,7 @@ BUILDING = frozenset({"build_request", "aclose", "close"})
 
 @rule.check
 def functions(function: Function) -> Iterator[Finding]:
-    given = {p.name for p in function.parameters if p.is_dependency and p.is_a(*SESSIONS)}
+    given = {p.name for p in function.parameters if p.is_dependency and p.is_a(*ORM_SESSIONS)}
     if not given or not any(way.depth == 0 for way in function.ways):
         return
     opened: Call | None = None

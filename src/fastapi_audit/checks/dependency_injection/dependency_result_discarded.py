@@ -10,7 +10,7 @@ Take it as a parameter of the handler that needs it, `db: Session = Depends(get_
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Dependency, Function, Project
+from fastapi_audit.evidence import SESSIONS, Dependency, Function, Project
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -77,13 +77,6 @@ rule = Rule(
             """
         ),
     ],
-)
-
-SESSIONS = (
-    "sqlalchemy.orm.Session",
-    "sqlalchemy.ext.asyncio.AsyncSession",
-    "sqlalchemy.Connection",
-    "asyncpg.Connection",
 )
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Change, Class, Project, Statement, Variable, class_changes
+from fastapi_audit.evidence import UNKNOWN, Change, Class, Project, Statement, Variable, class_changes
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -188,8 +188,11 @@ BOUND_TO_PROCESS = re.compile(
 STATISTICS = re.compile(r"_\w*(?:cache|count|stats|total|seen|warned|logged|last)\w*$|\w*_cache$", re.IGNORECASE)
 """Private names of what a process remembers about itself, or keeps to be faster."""
 
-NEAR = 2
+NEAR = 1
 """Further calls away from a handler than this, what changes is more often meant to be the process's own."""
+
+ADDING = frozenset({"item", "append", "add", "setdefault", "update", "extend", "insert", "appendleft"})
+REMOVING = frozenset({"deleted", "pop", "remove", "discard", "popitem", "clear"})
 
 
 @rule.check
@@ -202,9 +205,13 @@ def variables(variable: Variable, project: Project) -> Iterator[Finding]:
     changes = [c for c in changes if not _fills_once(c, variable.name)]
     if not changes:
         return
-    found = _finding(changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
+    kept = next((c for c in changes if _keeps_for_later(c, variable, project)), None)
+    found = _finding(kept or changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
     cached = all(_is_cache(c, variable.name) for c in changes) or STATISTICS.match(variable.name) is not None
-    yield replace(found, severity=Severity.LOW, confidence=Confidence.LOW) if cached else found
+    if cached:
+        yield replace(found, severity=Severity.LOW, confidence=Confidence.LOW)
+    else:
+        yield found if kept is not None else replace(found, confidence=Confidence.LOW)
 
 
 @rule.check
@@ -231,7 +238,32 @@ def application_state(project: Project) -> Iterator[Finding]:
                 change = Change(statement, "rebound", function)
                 if name not in seen and not _guarded(change, name) and not BOUND_TO_PROCESS.search(statement.text):
                     seen.add(name)
-                    yield _finding(change, f"`app.state.{name}`", project)
+                    # Most often a copy of settings that the database keeps.
+                    yield replace(_finding(change, f"`app.state.{name}`", project), confidence=Confidence.LOW)
+
+
+def _keeps_for_later(change: Change, variable: Variable, project: Project) -> bool:
+    """Whether one request surely leaves something for the next: it counts up, or adds what another function reads."""
+    function, name = change.function, variable.name
+    if _through_module(change):
+        return False
+    if change.kind in {"rebound", "augmented"}:
+        stored = change.stored
+        plain = stored is None or stored.constant is not UNKNOWN
+        return change.kind == "augmented" or (not plain and function.reads(name))
+    if change.kind not in ADDING or any(
+        c.kind in REMOVING for c in variable.changes if c.function.node is function.node
+    ):
+        return False
+    files = {variable.module.path, function.module.path}
+    readers = (f for f in project.source.functions if f.module.path in files and f.node is not function.node)
+    return any(f.in_request is not None and f.reads(name) for f in readers)
+
+
+def _through_module(change: Change) -> bool:
+    """`library.setting = …`: what is set on a module from outside is configuration."""
+    targets = change.place.targets if isinstance(change.place, Statement) else ()
+    return any("." in (t.text.partition("[")[0]) for t in targets)
 
 
 def _state_names(statement: Statement) -> Iterator[str]:

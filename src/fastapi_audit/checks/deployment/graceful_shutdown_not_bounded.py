@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import Project
 from fastapi_audit.evidence.deployment import Program, ServerCommand
-from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 STREAMING = """
 import asyncio
@@ -118,6 +118,16 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            {
+                "main.py": ANSWERING,
+                "events.py": STREAMING,
+                "Dockerfile": """
+                FROM python:3.12-slim
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0"]
+                """,
+            }
+        ),
     ],
 )
 
@@ -140,9 +150,10 @@ def commands(command: ServerCommand, project: Project) -> Iterator[Finding]:
     if graceful.number is not None and not graceful.is_default:
         yield from _longer_than_allowed(command, graceful.number)
     elif command.program in {Program.UVICORN, Program.FASTAPI_RUN} and graceful.value is None:
-        streams = project.source.calls_to(*STREAMS)
-        if streams:
-            place = streams[0].location
+        served = {module.path for module in project.source.served_by(command.target.value or "")}
+        streams = [call.location for call in project.source.calls_to(*STREAMS)]
+        place = next((stream for stream in streams if not served or stream.path in served), None)
+        if place is not None:
             remedy = "Set `--timeout-graceful-shutdown`"
             if command.program is Program.FASTAPI_RUN:
                 remedy = "`fastapi run` has no option for it; use `uvicorn … --timeout-graceful-shutdown`"
@@ -176,16 +187,9 @@ def _grace(command: ServerCommand) -> float | None:
 def _fix(command: ServerCommand) -> Fix | None:
     """A limit just below what the container has, on the command line."""
     limit = int((_grace(command) or COMPOSE_GRACE) - MARGIN)
-    edit = _further_option(command, str(limit)) if limit > 0 and command.program is Program.UVICORN else None
+    told = limit > 0 and command.program is Program.UVICORN
+    edit = command.with_option("--timeout-graceful-shutdown", str(limit)) if told else None
     return Fix("Bound the graceful shutdown", (edit,)) if edit else None
-
-
-def _further_option(command: ServerCommand, value: str) -> Edit | None:
-    last = command.words[-1]
-    if last.raw.startswith('"') and last.path.rpartition("/")[2].startswith("Dockerfile"):
-        return last.followed_by(f', "--timeout-graceful-shutdown", "{value}"')
-    plain = last.raw == last.value and " " not in last.raw
-    return last.followed_by(f" --timeout-graceful-shutdown {value}") if plain else None
 
 
 @rule.proof

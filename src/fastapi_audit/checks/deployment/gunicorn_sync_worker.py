@@ -11,9 +11,9 @@ nothing restarts it.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Module, Project
-from fastapi_audit.evidence.deployment import ServerCommand, Text
-from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Project
+from fastapi_audit.evidence.deployment import ServerCommand
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -135,33 +135,21 @@ def commands(command: ServerCommand, project: Project) -> Iterator[Finding]:
 
 def _serves_fastapi(command: ServerCommand, project: Project) -> bool:
     """Whether the target is a module of the application that has to do with ASGI only."""
-    target = command.target.value or ""
-    return any(_is_target(module, target) for module in project.source.application_modules)
-
-
-def _is_target(module: Module, target: str) -> bool:
-    name = target.partition(":")[0]
-    same = module.name == name or module.name.endswith(f".{name}") or name.endswith(f".{module.name}")
-    return bool(name) and same and not module.imports_any(*OTHER_INTERFACES)
+    name = (command.target.value or "").partition(":")[0]
+    modules = project.source.application_modules if name else []
+    return any(module.is_called(name) and not module.imports_any(*OTHER_INTERFACES) for module in modules)
 
 
 def _fix(command: ServerCommand, project: Project) -> Fix | None:
     """Names the worker on the command line and asks for its package, where both have a plain place."""
     requirements = project.deployment.requirements
     asked = next((r.text for r in requirements.of("gunicorn") if r.text.path.endswith(".txt")), None)
-    named = _named(command.words[-1])
+    named = command.with_option("--worker-class", WORKER)
     if not command.worker_class.is_default or named is None:
         return None
     if requirements.asks_for("uvicorn-worker"):
         return Fix("Use the worker of uvicorn", (named,))
     return Fix("Use the worker of uvicorn", (named, asked.next_line("uvicorn-worker"))) if asked else None
-
-
-def _named(last: Text) -> Edit | None:
-    """The option after the last word, as a further item of a JSON list or a further word."""
-    if last.raw.startswith('"') and last.path.rpartition("/")[2].startswith("Dockerfile"):
-        return last.followed_by(f', "--worker-class", "{WORKER}"')
-    return last.followed_by(f" --worker-class {WORKER}") if last.raw == last.value and " " not in last.raw else None
 
 
 @rule.proof(needs=("gunicorn", "uvicorn-worker"))

@@ -10,7 +10,7 @@ the container's own loopback: neither a published port nor another service gets 
 from collections.abc import Iterator
 
 from fastapi_audit.evidence.deployment import Program, ServerCommand
-from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -110,6 +110,7 @@ rule = Rule(
     ],
 )
 
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  what the fix writes; nothing listens here
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -140,16 +141,9 @@ def _shares_network(command: ServerCommand) -> bool:
 
 
 def _fix(command: ServerCommand) -> Fix | None:
-    edit = _host(command) if command.program is Program.UVICORN and command.host.is_default else None
+    told = command.program is Program.UVICORN and command.host.is_default
+    edit = command.with_option("--host", EVERY_ADDRESS) if told else None
     return Fix("Listen on every address of the container", (edit,)) if edit else None
-
-
-def _host(command: ServerCommand) -> Edit | None:
-    """The option after the last word, as a further item of a JSON list or a further word."""
-    last = command.words[-1]
-    if last.raw.startswith('"') and last.path.rpartition("/")[2].startswith("Dockerfile"):
-        return last.followed_by(', "--host", "0.0.0.0"')
-    return last.followed_by(" --host 0.0.0.0") if last.raw == last.value and " " not in last.raw else None
 
 
 @rule.proof

@@ -10,7 +10,7 @@ Inject the pool or the sessionmaker, which do not connect, and connect inside th
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Dependency, Route
+from fastapi_audit.evidence import CONNECTS, Dependency, Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -105,24 +105,6 @@ rule = Rule(
             """
         ),
     ],
-)
-
-CONNECTS = (
-    "asyncpg.Pool.acquire",
-    "asyncpg.connect",
-    "psycopg.connect",
-    "psycopg.AsyncConnection.connect",
-    "psycopg_pool.ConnectionPool.connection",
-    "psycopg_pool.AsyncConnectionPool.connection",
-    "psycopg2.connect",
-    "pymysql.connect",
-    "aiomysql.connect",
-    "sqlalchemy.Engine.connect",
-    "sqlalchemy.Engine.begin",
-    "sqlalchemy.ext.asyncio.AsyncEngine.connect",
-    "sqlalchemy.ext.asyncio.AsyncEngine.begin",
-    "sqlalchemy.orm.Session.connection",
-    "sqlalchemy.ext.asyncio.AsyncSession.connection",
 )
 
 

@@ -2,7 +2,8 @@
 
 With `allow_origins=["*"]` and `allow_credentials=True` Starlette does not send `*`, which browsers would refuse: it
 mirrors the Origin of the request and adds `access-control-allow-credentials: true`. Every website that a signed-in
-user visits can then read and change what the user can, with cookies and with preflighted methods.
+user visits can then read and change what the user can, with cookies and with preflighted methods. Without cookies,
+sessions or HTTP Basic in the application it is of medium severity: there is nothing yet that browsers add by themselves.
 
 ## Use instead
 List the origins of your own frontends. A public API without cookies keeps `*` and leaves `allow_credentials` out.
@@ -11,7 +12,7 @@ List the origins of your own frontends. A public API without cookies keeps `*` a
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import CrossOriginAnswer, Middleware
+from fastapi_audit.evidence import CrossOriginAnswer, Middleware, Project
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
@@ -26,7 +27,7 @@ rule = Rule(
     examples=[
         Bad(
             """
-            from fastapi import FastAPI
+            from fastapi import Cookie, FastAPI
             from fastapi.middleware.cors import CORSMiddleware
 
             app = FastAPI()
@@ -36,8 +37,8 @@ rule = Rule(
             )
 
             @app.delete("/account")
-            def delete_account() -> str:
-                return "deleted"
+            def delete_account(session: str = Cookie()) -> str:
+                return f"deleted the account of {session}"
             """
         ),
         Bad(
@@ -96,7 +97,7 @@ rule = Rule(
 
 
 @rule.check
-def cors(middleware: Middleware) -> Iterator[Finding]:
+def cors(middleware: Middleware, project: Project) -> Iterator[Finding]:
     if not middleware.is_a("starlette.middleware.cors.CORSMiddleware"):
         return
     origins, credentials = middleware.constant("allow_origins"), middleware.constant("allow_credentials")
@@ -104,11 +105,21 @@ def cors(middleware: Middleware) -> Iterator[Finding]:
         return
     is_default = middleware.is_default("allow_origins") or middleware.is_default("allow_credentials")
     found = middleware.finding(
-        "Any website can call this API as the signed-in user: with `allow_credentials=True`, the origin `*` is answered "
-        "with the caller's own origin. List the origins that you trust."
-        + (" This is the default of a setting: without one, it is open." if is_default else "")
+        _message(signed_in=project.source.browsers_sign_in)
+        + (" This is the default of a setting: without one, it is open." if is_default else ""),
+        severity=None if project.source.browsers_sign_in else Severity.MEDIUM,
     )
     yield replace(found, confidence=Confidence.MEDIUM) if is_default else found
+
+
+def _message(*, signed_in: bool) -> str:
+    answered = "with `allow_credentials=True`, the origin `*` is answered with the caller's own origin. "
+    if signed_in:
+        return f"Any website can call this API as the signed-in user: {answered}List the origins that you trust."
+    return (
+        f"From the first cookie on, any website can call this API as the signed-in user: {answered}List the origins that "
+        "you trust, or leave the credentials out."
+    )
 
 
 @rule.check

@@ -114,6 +114,8 @@ def tuples(route: Route) -> Iterator[Finding]:
             "tuple. Raise `HTTPException` or return a `JSONResponse`",
             fix=repaired(returned, function.module),
             operation=route.operation,
+            # An orchestrator reads nothing but the status: the broken instance keeps its traffic.
+            severity=Severity.CRITICAL if route.probe in {"health", "readiness"} else None,
         )
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Model, Module, Project
+from fastapi_audit.evidence import Call, Model, Module, Project, Settings
 from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 REMOVED = {
@@ -77,6 +77,8 @@ SECOND = (
     "field_serializer",
     "SettingsConfigDict",
 )
+
+PLACES = ("Query", "Path", "Header", "Cookie", "Body", "Form")
 
 ASKS = re.compile(r"v1|v2|pydantic|hasattr|model_dump|version", re.IGNORECASE)
 """Code that asks which Pydantic there is knows what it does."""
@@ -182,6 +184,34 @@ rule = Rule(
             def raw(data: dict) -> Lead:
                 return Lead.model_validate(data)
             """,
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, Query
+            from pydantic import BaseModel, Field, validator
+            from pydantic_settings import BaseSettings
+
+
+            class Settings(BaseSettings):
+                database: str = Field("sqlite://", env="LEADS_DATABASE")  # finding
+                name: str = Field("leads", description="What it is called")
+
+
+            class Lead(BaseModel):
+                name: str
+
+                @validator("name")  # finding
+                def known(cls, value):
+                    return value.strip()
+
+
+            app = FastAPI()
+
+
+            @app.get("/leads")
+            def leads(name: str = Query("", regex="^[a-z]*$")) -> str:  # finding
+                return name
+            """
         ),
         Good(
             """
@@ -317,6 +347,39 @@ def ignored_keys(model: Model, project: Project) -> Iterator[Finding]:
                     ),
                     project,
                 )
+
+
+@rule.check
+def ignored_variables(settings: Settings, project: Project) -> Iterator[Finding]:
+    if not settings.descends_from("pydantic_settings.BaseSettings"):
+        return
+    for field in settings.fields:
+        default = field.default
+        given = default.keywords.get("env") if isinstance(default, Call) and default.name == "pydantic.Field" else None
+        if given is not None:
+            message = (
+                f"`env=` is ignored since Pydantic 2: `{field.name}` keeps its default, whatever {given.text} says. Use "
+                "`validation_alias`"
+            )
+            yield weighed(given.finding(message, severity=Severity.HIGH), project)
+
+
+@rule.check
+def deprecated_validators(model: Model, project: Project) -> Iterator[Finding]:
+    for method in model.methods:
+        for decorator in method.decorators:
+            if isinstance(decorator, Call) and decorator.callee.name == "pydantic.validator":
+                message = (
+                    "`@validator` is deprecated since Pydantic 2 and will be removed; it is `@field_validator` now"
+                )
+                yield weighed(decorator.finding(message), project)
+
+
+@rule.check(of=[f"fastapi.{place}" for place in PLACES])
+def deprecated_patterns(call: Call, project: Project) -> Iterator[Finding]:
+    if "regex" in call.keywords:
+        message = f"`regex=` of `{call.method}` is deprecated and will be removed; it is `pattern=` now"
+        yield weighed(call.finding(message), project)
 
 
 @rule.check(of=[f"{owner}.{method}" for owner in OWNERS for method in METHODS])

@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Location, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
-SCRAPES = re.compile(r"^scrape_configs:", re.MULTILINE)
 ALERTS = re.compile(
     r"^\s*(-\s*)?(alert|alertRule|grafana_alert|type:\s*alerting):|kind:\s*PrometheusRule|apiVersion: 1\s*\ngroups:",
     re.MULTILINE,
@@ -67,11 +66,21 @@ rule = Rule(
             }
         ),
         Good(
-            """
-            from fastapi import FastAPI
+            {
+                "main.py": """
+                from fastapi import FastAPI
 
-            app = FastAPI()
-            """
+                app = FastAPI()
+                """,
+                "promtail.yml": """
+                clients:
+                  - url: http://loki:3100/loki/api/v1/push
+                positions:
+                  filename: /tmp/positions.yaml
+                scrape_configs:
+                  - job_name: logs
+                """,
+            }
         ),
     ],
 )
@@ -80,12 +89,10 @@ rule = Rule(
 @rule.check
 def unwatched(project: Project) -> Iterator[Finding]:
     paths = [p for p in project.tree.paths if p.endswith(FILES)][:MOST_FILES]
-    scraping = [(p, m) for p in paths if p.endswith((".yml", ".yaml")) and (m := SCRAPES.search(project.text(p) or ""))]
+    scraping = [config for config in project.deployment.prometheus if config.production]
     if not scraping or any(ALERTS.search(project.text(p) or "") for p in paths):
         return
-    path, match = scraping[0]
-    line = (project.text(path) or "")[: match.start()].count("\n") + 1
     yield Finding(
         "Prometheus collects metrics here and no alert rule watches them: outages are found by users",
-        Location(path, line),
+        scraping[0].location,
     )

@@ -2,7 +2,10 @@
 
 Every new value of a label makes a new time series, which lives as long as the process and is sent with every scrape:
 measured, 5000 different ids in a path give 5000 series and a scrape of 400 kB. A label taken from what callers send
-lets anybody fill the memory of the service and of Prometheus; an API key as a label is also a leaked secret.
+lets anybody fill the memory of the service and of Prometheus; an API key as a label is also a leaked secret. The SDK of
+OpenTelemetry stops at 2000: measured, whatever comes later is merged into one series, and the metric says nothing more.
+Two exporters do the same when they are told to: `PrometheusMiddleware(group_paths=False)` labels with the path itself,
+`Instrumentator(should_group_untemplated=False)` with every path that no route has.
 
 ## Use instead
 The path template (`request.scope["route"].path` after `call_next`), the status, a tenant from a closed list.
@@ -12,9 +15,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Expression
+from fastapi_audit.evidence import Call, Expression, Middleware
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
+RECORDING = [
+    f"{maker}.{record}"
+    for meter in ("get_meter()", "get_meter_provider().get_meter()")
+    for maker, record in (
+        (f"{meter}.create_counter()", "add"),
+        (f"{meter}.create_up_down_counter()", "add"),
+        (f"{meter}.create_histogram()", "record"),
+        (f"{meter}.create_gauge()", "set"),
+    )
+] + ["Counter.add", "UpDownCounter.add", "Histogram.record"]
 FREE = re.compile(r"\.(url|headers|query_params|cookies|client)\b")
 
 METRICS = ("Counter", "Gauge", "Histogram", "Summary")
@@ -95,6 +108,55 @@ rule = Rule(
                     raise
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from opentelemetry import metrics
+
+            app = FastAPI()
+            requests = metrics.get_meter("leads").create_counter("requests")
+
+
+            @app.middleware("http")
+            async def count(request: Request, call_next):
+                requests.add(1, {"path": request.url.path, "method": request.method})  # finding
+                return await call_next(request)
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from prometheus_fastapi_instrumentator import Instrumentator
+            from starlette_exporter import PrometheusMiddleware
+
+            app = FastAPI()
+            app.add_middleware(PrometheusMiddleware, group_paths=False)  # finding
+            Instrumentator(should_group_untemplated=False).instrument(app)  # finding
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+            from opentelemetry import metrics
+            from prometheus_fastapi_instrumentator import Instrumentator
+            from starlette_exporter import PrometheusMiddleware
+
+            app = FastAPI()
+            app.add_middleware(PrometheusMiddleware, app_name="leads")
+            Instrumentator(should_group_untemplated=False, should_ignore_untemplated=True).instrument(app)
+            meter = metrics.get_meter("leads")
+            requests = meter.create_counter("requests")
+            seconds = meter.create_histogram("seconds")
+
+
+            @app.middleware("http")
+            async def count(request: Request, call_next):
+                response = await call_next(request)
+                requests.add(1, {"path": request.scope["route"].path, "status": response.status_code})
+                seconds.record(len(request.url.path))
+                return response
+            """
+        ),
         Good(
             """
             from enum import Enum
@@ -143,6 +205,42 @@ def labels(call: Call) -> Iterator[Finding]:
             )
             yield finding if is_sure(label) else replace(finding, confidence=Confidence.MEDIUM)
             return
+
+
+@rule.check(of=[f"opentelemetry.metrics.{made}" for made in RECORDING])
+def attributes(call: Call) -> Iterator[Finding]:
+    given = call.argument("attributes", 1)
+    for _, label in given.items if given is not None else ():
+        what = unbounded(label)
+        if what is not None:
+            finding = call.finding(
+                f"the attribute `{label.text}` is {what}: after 2000 values everything else is merged into one series. Use the "
+                "path template or a closed list of values",
+                severity=Severity.MEDIUM,
+            )
+            yield finding if is_sure(label) else replace(finding, confidence=Confidence.MEDIUM)
+            return
+
+
+@rule.check
+def ungrouped(middleware: Middleware) -> Iterator[Finding]:
+    if middleware.is_a("starlette_exporter.PrometheusMiddleware") and middleware.constant("group_paths") is False:
+        yield middleware.finding(
+            "`group_paths=False` labels each request with its path, ids included: every id is a time series of its own. Leave it out"
+        )
+
+
+@rule.check(of=["prometheus_fastapi_instrumentator.Instrumentator"])
+def untemplated(call: Call) -> Iterator[Finding]:
+    options = call.keywords
+    ignored = options.get("should_ignore_untemplated")
+    grouped = options.get("should_group_untemplated")
+    if grouped is None or grouped.constant is not False or (ignored is not None and ignored.constant is not False):
+        return
+    yield call.finding(
+        "`should_group_untemplated=False` makes a time series of every path that anybody asks for, also of those that no route has. "
+        "Leave it out"
+    )
 
 
 def is_sure(label: Expression) -> bool:

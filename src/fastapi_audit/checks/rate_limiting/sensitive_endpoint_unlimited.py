@@ -33,6 +33,10 @@ rule = Rule(
             def login(name: str = "ada", password: str = "") -> bool:
                 return password == "1234"
 
+            @app.post("/auth/signup")  # finding
+            def sign_up(name: str = "ada") -> str:
+                return name
+
             @app.post("/session")  # finding
             def session(form: OAuth2PasswordRequestForm = Depends()) -> bool:
                 return form.password == "1234"
@@ -84,6 +88,38 @@ rule = Rule(
         ),
         Good(
             """
+            from fastapi import APIRouter, FastAPI, HTTPException, Request
+            from fastapi.routing import APIRoute
+
+            tries: dict[str, int] = {}
+
+            def too_many_tries(address: str) -> bool:
+                tries[address] = tries.get(address, 0) + 1
+                return tries[address] > 5
+
+            class LimitedRoute(APIRoute):
+                def get_route_handler(self):
+                    handler = super().get_route_handler()
+
+                    async def limited(request: Request):
+                        if too_many_tries(request.client.host):
+                            raise HTTPException(429)
+                        return await handler(request)
+
+                    return limited
+
+            router = APIRouter(route_class=LimitedRoute)
+
+            @router.post("/login")
+            def login(password: str) -> bool:
+                return password == "1234"
+
+            app = FastAPI()
+            app.include_router(router)
+            """
+        ),
+        Good(
+            """
             from fastapi import FastAPI
             from starlette.middleware.base import BaseHTTPMiddleware
 
@@ -107,6 +143,7 @@ SENSITIVE = re.compile(
     r"|forgot-password|recover(?:-password|y)?|register|magic-link|access-token)/?$",
     re.IGNORECASE,
 )
+SIGN_UP = re.compile(r"/(?:sign-?up|register)/?$", re.IGNORECASE)
 FORM = ("fastapi.security.OAuth2PasswordRequestForm", "fastapi.security.OAuth2PasswordRequestFormStrict")
 
 
@@ -120,6 +157,13 @@ def routes(route: Route, project: Project) -> Iterator[Finding]:
     if not takes_form and SENSITIVE.search(route.full_path) is None:
         return
     if any(True for _ in limits_of(route)) or project.gateway_limit is not None:
+        return
+    if SIGN_UP.search(route.full_path):
+        yield route.finding(
+            f"Nothing limits how often `{route.operation}` may be called: anybody can create accounts without end. "
+            "Limit it by address.",
+            severity=Severity.MEDIUM,
+        )
         return
     yield route.finding(
         f"Nothing limits how often `{route.operation}` may be tried: passwords and codes can be guessed at full speed. "

@@ -9,8 +9,9 @@ annotation). If a gateway outside this repository limits the rate, say so: `# fa
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from fastapi_audit.evidence import App, Project, limits_of, limits_of_app
+from fastapi_audit.evidence import App, Project, Route, limits_of, limits_of_app
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -145,10 +146,17 @@ def applications(app: App, project: Project) -> Iterator[Finding]:
         return
     if project.source.calls_anywhere("slowapi.Limiter") or project.gateway_limit is not None:
         return
-    yield app.finding(
+    found = app.finding(
         f"Nothing limits how often the {len(routes)} routes of `{app.name}` may be called: no decorator, dependency or "
         "middleware, and no proxy in this project. Set a limit in the service or at the gateway."
     )
+    yield found if _is_open(app, routes) else replace(found, confidence=Confidence.LOW)
+
+
+def _is_open(app: App, routes: list[Route]) -> bool:
+    """Whether anybody may change something without an account; else an operator may well rely on the gateway."""
+    refused = any(not {401, 403}.isdisjoint(m.refusals) for m in app.middleware)
+    return not refused and any(r.is_mutating and not r.auth for r in routes)
 
 
 @rule.proof

@@ -10,7 +10,7 @@ A `key_builder` with the user's id, or no cache on answers that differ by user.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Project, Route
+from fastapi_audit.evidence import Route, route_caches
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -45,6 +45,21 @@ rule = Rule(
                 return {"user": request.state.user}  # finding
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from fastapi_cache.decorator import cache
+
+            OPTIONS = {"expire": 60}
+
+            app = FastAPI()
+
+            @app.get("/me")
+            @cache(**OPTIONS)
+            async def me(request: Request) -> dict[str, str]:
+                return {"user": request.cookies["user"]}  # finding
+            """
+        ),
         Good(
             """
             from fastapi import Depends, FastAPI, Header, Request
@@ -75,6 +90,54 @@ rule = Rule(
         ),
         Good(
             """
+            from fastapi import FastAPI, Request
+            from fastapi_cache.decorator import cache
+
+            def by_user(func, namespace="", *, request, response, args, kwargs):
+                return f"{namespace}:{request.state.user}"
+
+            OPTIONS = {"expire": 60, "key_builder": by_user}
+
+            app = FastAPI()
+
+            @app.get("/me")
+            @cache(**OPTIONS)
+            async def me(request: Request) -> dict[str, str]:
+                return {"user": request.state.user}
+
+            @cache(expire=60)
+            @app.get("/above")
+            async def above(request: Request) -> dict[str, str]:
+                return {"user": request.state.user}
+            """
+        ),
+        Good(
+            """
+            from contextlib import asynccontextmanager
+
+            from fastapi import FastAPI, Request
+            from fastapi_cache import FastAPICache
+            from fastapi_cache.backends.inmemory import InMemoryBackend
+            from fastapi_cache.decorator import cache
+
+            def by_user(func, namespace="", *, request, response, args, kwargs):
+                return f"{namespace}:{request.state.user}"
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                FastAPICache.init(InMemoryBackend(), key_builder=by_user)
+                yield
+
+            app = FastAPI(lifespan=lifespan)
+
+            @app.get("/me")
+            @cache(expire=60)
+            async def me(request: Request) -> dict[str, str]:
+                return {"user": request.state.user}
+            """
+        ),
+        Good(
+            """
             from fastapi import FastAPI, Header
             from fastapi_cache.decorator import cache
 
@@ -93,11 +156,10 @@ IDENTITY = (".state.", ".headers", ".cookies", ".session", ".user")
 
 
 @rule.check
-def identity_is_not_in_the_key(route: Route, project: Project) -> Iterator[Finding]:
+def identity_is_not_in_the_key(route: Route) -> Iterator[Finding]:
     function = route.function
-    if function is None or not _cached_with_default_key(function):
-        return
-    if any("key_builder" in c.keywords for c in project.source.calls_anywhere("fastapi_cache.FastAPICache.init")):
+    cache = next((c for c in route_caches(route) if c.keyed_by_arguments and "fastapi.Request" in c.untold), None)
+    if function is None or cache is None:
         return
     requests = [p.name for p in function.parameters if p.is_a("fastapi.Request")]
     for expression in function.expressions:
@@ -113,13 +175,6 @@ def identity_is_not_in_the_key(route: Route, project: Project) -> Iterator[Findi
                 operation=route.operation,
             )
             return
-
-
-def _cached_with_default_key(function: Function) -> bool:
-    for decorator in function.decorators:
-        if isinstance(decorator, Call) and decorator.callee.name == "fastapi_cache.cache":
-            return "key_builder" not in decorator.keywords and not decorator.spreads
-    return False
 
 
 @rule.proof(needs=["fastapi-cache2"])

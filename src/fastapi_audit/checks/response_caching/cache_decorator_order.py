@@ -9,7 +9,7 @@ The route decorator first (outermost), the cache below it.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Route
+from fastapi_audit.evidence import Expression, Route, caches_of
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -87,17 +87,6 @@ rule = Rule(
     ],
 )
 
-CACHES = (
-    "fastapi_cache.cache",
-    "cashews.cache",
-    "cashews.cache.__call__",
-    "aiocache.cached",
-    "functools.lru_cache",
-    "functools.cache",
-    "async_lru.alru_cache",
-    "cachetools.cached",
-)
-
 
 @rule.check
 def never_called(route: Route) -> Iterator[Finding]:
@@ -106,21 +95,16 @@ def never_called(route: Route) -> Iterator[Finding]:
         return
     decorators = function.decorators
     registering = [n for n, d in enumerate(decorators) if d.location == route.location]
-    for number, decorator in enumerate(decorators[: registering[0]] if registering else []):
-        if _cache_name(decorator) is not None:
-            adjacent = number + 1 == registering[0]
-            yield decorator.finding(
-                f"`{decorator.text.partition('(')[0]}` stands above the decorator that registers `{route.operation}`, so "
+    above = decorators[: registering[0]] if registering else []
+    for cache in caches_of(function):
+        if cache.decorator in above:
+            adjacent = above[-1] == cache.decorator
+            yield cache.decorator.finding(
+                f"`{cache.decorator_name}` stands above the decorator that registers `{route.operation}`, so "
                 "no request passes it and nothing is cached. Move it below.",
-                fix=_swapped(decorator, decorators[registering[0]]) if adjacent else None,
+                fix=_swapped(cache.decorator, decorators[registering[0]]) if adjacent else None,
                 operation=route.operation,
             )
-
-
-def _cache_name(decorator: Expression) -> str | None:
-    calls = decorator.calls
-    name = calls[0].callee.name if calls and calls[0] == decorator else decorator.name
-    return name if name in CACHES else None
 
 
 def _swapped(above: Expression, below: Expression) -> Fix:

@@ -9,7 +9,7 @@ answers 500 with `AssertionError: You must call init first!`.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App, Project
+from fastapi_audit.evidence import App, Project, route_caches
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -23,10 +23,10 @@ rule = Rule(
             from fastapi import FastAPI
             from fastapi_cache.decorator import cache
 
-            app = FastAPI()
+            app = FastAPI()  # finding
 
             @app.get("/prices")
-            @cache(expire=60)  # finding
+            @cache(expire=60)
             async def prices() -> int:
                 return 3
             """
@@ -76,13 +76,14 @@ rule = Rule(
 
 @rule.check
 def no_backend(app: App, project: Project) -> Iterator[Finding]:
-    cached = project.source.calls_to("fastapi_cache.cache")
-    if not cached or app.is_mounted or project.source.calls_anywhere("fastapi_cache.FastAPICache.init"):
+    if app.is_mounted or project.source.calls_anywhere("fastapi_cache.FastAPICache.init"):
         return
-    yield cached[0].finding(
-        "Nothing calls `FastAPICache.init(...)`: every cached route answers 500, `You must call init first!`. Call it in "
-        "the lifespan."
-    )
+    cached = next((r for r in app.all_routes if any(c.library == "fastapi-cache2" for c in route_caches(r))), None)
+    if cached is not None:
+        yield app.finding(
+            f"Nothing calls `FastAPICache.init(...)`: `{cached.operation}`, like every cached route, answers 500, `You "
+            "must call init first!`. Call it in the lifespan."
+        )
 
 
 @rule.proof(needs=["fastapi-cache2"])

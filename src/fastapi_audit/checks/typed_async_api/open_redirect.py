@@ -54,6 +54,22 @@ rule = Rule(
                 return back(request.query_params["next"])
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+            from fastapi.responses import RedirectResponse
+            from pydantic import AnyUrl
+
+            app = FastAPI()
+
+
+            @app.get("/logout")
+            async def logout(redirect_uri: AnyUrl | None = None) -> RedirectResponse:
+                if redirect_uri is None:
+                    raise HTTPException(400)
+                return RedirectResponse(str(redirect_uri), 302)  # finding
+            """
+        ),
         Good(
             """
             from urllib.parse import urlparse

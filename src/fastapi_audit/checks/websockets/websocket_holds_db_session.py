@@ -10,7 +10,7 @@ Take the sessionmaker, and open a session for each message.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Dependency, Route
+from fastapi_audit.evidence import SESSIONS, Call, Dependency, Route
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -75,11 +75,6 @@ rule = Rule(
         ),
     ],
 )
-
-SESSIONS = (
-    "sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession", "sqlalchemy.Connection",
-    "sqlalchemy.ext.asyncio.AsyncConnection", "asyncpg.Connection", "psycopg.Connection", "psycopg.AsyncConnection",
-)  # fmt: skip
 
 
 @rule.check

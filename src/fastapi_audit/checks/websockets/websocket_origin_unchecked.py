@@ -6,7 +6,7 @@ who the user is, the foreign page acts as that user.
 
 ## Use instead
 Compare `websocket.headers["origin"]` with the allowed origins before `accept()`, and close with 1008; or take a token
-that the page has to know instead of a cookie.
+that the page has to know instead of a cookie. A socket that asks for nothing at all is `websocket-unauthenticated`.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 rule = Rule(
     __name__,
     __doc__,
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     references=["https://cheatsheetseries.owasp.org/cheatsheets/WebSocket_Security_Cheat_Sheet.html"],
     cwe="CWE-1385",
     examples=[
@@ -37,13 +37,13 @@ rule = Rule(
                 await websocket.close()
             """
         ),
-        Bad(
+        Good(
             """
             from fastapi import FastAPI, WebSocket
 
             app = FastAPI()
 
-            @app.websocket("/echo")  # finding
+            @app.websocket("/echo")
             async def echo(websocket: WebSocket) -> None:
                 await websocket.accept()
                 async for text in websocket.iter_text():
@@ -106,7 +106,6 @@ rule = Rule(
 )
 
 COOKIE_SCHEME = "fastapi.security.APIKeyCookie"
-CREDENTIALS = ("token", "auth", "api_key", "apikey", "secret", "jwt", "credential", "password", "ticket", "key_dict")
 DEEPEST = 3
 
 
@@ -121,14 +120,7 @@ def any_page_may_connect(route: Route) -> Iterator[Finding]:
     if any(_reads_cookie(f) for f in functions) or COOKIE_SCHEME in route.auth:
         yield route.finding(
             f"`{route.full_path}` knows its user by a cookie, which browsers send from any page, and nothing compares "
-            "the Origin header (CORS does not cover WebSockets). Check it before `accept()`.",
-            severity=Severity.HIGH,
-        )
-    elif not route.auth and not any(_mentions(f, word, 0) for f in functions for word in CREDENTIALS):
-        yield route.finding(
-            f"Any page that a user opens may connect to `{route.full_path}` from the user's network: nothing asks for a "
-            "token or compares the Origin header (CORS does not cover WebSockets). Check it before `accept()`.",
-            severity=Severity.LOW,
+            "the Origin header (CORS does not cover WebSockets). Check it before `accept()`."
         )
 
 

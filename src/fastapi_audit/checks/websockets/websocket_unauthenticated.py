@@ -1,7 +1,8 @@
 """WebSocket lets anyone in
 
 Nothing asks a client who it is: no dependency, no token, no cookie. HTTP middleware does not see a WebSocket, so what
-guards the other routes does not guard this one. Whoever knows the path reads and sends what signed-in users may.
+guards the other routes does not guard this one. Whoever knows the path reads and sends what signed-in users may, and so
+does any page in the browser of somebody who is inside your network: browsers let every page open a WebSocket.
 
 ## Use instead
 A dependency that checks a cookie, a header or a short-lived ticket in the query before `accept()` and raises
@@ -131,8 +132,8 @@ def sockets(route: Route) -> Iterator[Finding]:
         return
     guarded = any(r.auth for r in route.app.root.all_routes) or _http_asks(route)
     found = route.finding(
-        f"`{route.full_path}` accepts whoever connects: nothing checks a token, a cookie or a header. "
-        "Check one in a dependency before `accept()`, and close with 1008.",
+        f"`{route.full_path}` accepts whoever connects, also from any page that a user opens: nothing checks a token, a "
+        "cookie or a header. Check one in a dependency before `accept()`, and close with 1008.",
         severity=None if guarded else Severity.MEDIUM,
     )
     yield replace(found, confidence=Confidence.LOW) if _is_open_on_purpose(route) else found

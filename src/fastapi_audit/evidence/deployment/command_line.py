@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.deployment.shell import Parsed, parse, split
 from fastapi_audit.evidence.deployment.text import Text
 from fastapi_audit.evidence.deployment.variables import Reference, references
-from fastapi_audit.model import Location
+from fastapi_audit.model import Edit, Location
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,6 +30,21 @@ class CommandLine:
     def is_shell_form(self) -> bool:
         """Whether a shell stands between the container and the program."""
         return self.shell is not None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether each word is an item of a JSON or YAML list, not a part of one string."""
+        return self.text.raw.startswith(("[", "-")) and not self.is_shell_form
+
+    def with_item(self, after: Text, *values: str) -> Edit | None:
+        """Writes further items of a list after one of its words; `None` for a layout that is not known."""
+        if self.text.raw.startswith("["):
+            return after.followed_by("".join(f', "{value}"' for value in values))
+        line, _ = after.document.place(after.start)
+        before = after.document.text[after.document.starts[line - 1] : after.start]
+        if not re.fullmatch(r"[ \t]*-[ \t]+", before):
+            return None
+        return after.next_line("\n".join(f'{before}"{value}"' for value in values))
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fastapi_audit.evidence.deployment.command_line import (
@@ -17,7 +17,7 @@ from fastapi_audit.evidence.deployment.files import is_development
 from fastapi_audit.evidence.deployment.image_reference import ImageReference
 from fastapi_audit.evidence.deployment.ports import Port, compose_ports
 from fastapi_audit.evidence.deployment.text import Document, Text
-from fastapi_audit.evidence.deployment.variables import fill
+from fastapi_audit.evidence.deployment.variables import fill, required
 from fastapi_audit.evidence.deployment.yaml import Mapping, Node, Scalar, Sequence
 from fastapi_audit.model import Edit, Location
 
@@ -106,6 +106,8 @@ class Service:
     """Whether it only changes a service of another file (or `extends` one), so that a missing key says nothing."""
     keys: frozenset[str] = frozenset()
     """The keys it has, those that related files of production add included."""
+    required: frozenset[str] = frozenset()
+    """The variables without which compose refuses the whole file, because one place of it asks with `?`."""
     kind: ServiceKind = ServiceKind.OTHER
 
     @property
@@ -191,11 +193,12 @@ class Service:
 
 def services(document: Document, top: tuple[Node, ...]) -> Iterator[Service]:
     """The services of a compose file."""
+    asked = required(document.text)
     for root in top:
         listed = root.mapping("services") if isinstance(root, Mapping) else None
         for pair in listed.pairs if listed else ():
             if isinstance(pair.value, Mapping):
-                yield _service(document, pair.key, pair.value)
+                yield replace(_service(document, pair.key, pair.value), required=asked)
 
 
 def _service(document: Document, key: Text, body: Mapping) -> Service:

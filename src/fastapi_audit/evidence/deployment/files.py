@@ -23,6 +23,7 @@ SKIPPED_FOLDERS = frozenset(
 DEVELOPMENT = frozenset(
     {"dev", "devel", "develop", "development", "devcontainer", "devenv", "local", "localdev", "override", "debug"}
     | {"test", "tests", "testing", "e2e", "regtest", "integration", "ci", "github", "gitlab", "tilt", "skaffold"}
+    | {"gitpod", "codespace", "codespaces"}
     | {"benchmark", "benchmarks", "fixtures", "example", "examples", "sample", "samples", "demo", "demos", "docs"}
     | {"playground", "tutorial", "tutorials"}
 )

@@ -83,7 +83,8 @@ class Dashboard:
 def prometheus_configs(document: Document, top: tuple[Node, ...]) -> Iterator[PrometheusConfig]:
     """The configuration of a Prometheus server."""
     for root in top:
-        if isinstance(root, Mapping) and root.sequence("scrape_configs"):
+        # Promtail's files have the same key; what they collect is logs.
+        if isinstance(root, Mapping) and root.sequence("scrape_configs") and not root.pair("positions"):
             jobs = tuple(_job(body) for body in root.mappings("scrape_configs"))
             files = tuple(i.text for i in root.sequence("rule_files") if isinstance(i, Scalar))
             yield PrometheusConfig(document.path, root, jobs, files, not is_development(document.path))

@@ -13,7 +13,7 @@ from fastapi_audit.evidence.deployment.kubernetes import Container, Workload
 from fastapi_audit.evidence.deployment.server_programs import Program
 from fastapi_audit.evidence.deployment.shell import ShellCommand
 from fastapi_audit.evidence.deployment.text import Text
-from fastapi_audit.model import Location
+from fastapi_audit.model import Edit, Location
 
 TRUTHS = frozenset({"1", "true", "yes", "on", "t", "y"})
 BIND = re.compile(r"^(?:(?P<host>\[[^\]]*\]|[^:]*):)?(?P<port>\d+)$")
@@ -280,3 +280,14 @@ class ServerCommand:
     def variable(self, name: str) -> Variable | None:
         """An environment variable that the server is started with."""
         return self.environment.get(name)
+
+    def with_option(self, option: str, value: str) -> Edit | None:
+        """Writes `option value` after the last word, in the form of its line; `None` where that needs a person."""
+        last, line = self.words[-1], self.line
+        if len(self.words) == 1 or last.path != self.path:
+            return None
+        if line is not None and line.is_list and last in line.words:
+            return line.with_item(last, option, value)
+        # What an image's `CMD` adds to its `ENTRYPOINT` stands elsewhere.
+        here = line is None or (line.text.start <= last.start and last.end <= line.text.end)
+        return last.followed_by(f" {option} {value}") if here else None

@@ -58,6 +58,13 @@ def references(text: Text) -> Iterator[Reference]:
         yield Reference(name, found["operator"] or "", found["word"] or "", text.part(*found.span()))
 
 
+def required(text: str) -> frozenset[str]:
+    """The variables without which compose refuses a file of this text; comments ask for nothing."""
+    lines = (line for line in text.splitlines() if "?" in line and not line.lstrip().startswith("#"))
+    found = (match for line in lines for match in REFERENCE.finditer(_without_escapes(line)))
+    return frozenset(match["name"] for match in found if match["operator"] in {"?", ":?"})
+
+
 def fill(value: str, known: Mapping[str, str], depth: int = 0) -> Filled:
     """Fills in the variables that are known, and the defaults of those that are not."""
     if depth > LONGEST_CHAIN:

@@ -1,9 +1,10 @@
-"""Which dependencies guard a route, by what they are, what they are called and what they raise."""
+"""Which dependencies guard a route, and whether browsers send by themselves what signs users in."""
 
 import re
+from collections.abc import Iterable
 
 from fastapi_audit.evidence.source.code import Function
-from fastapi_audit.evidence.source.composition import Dependency
+from fastapi_audit.evidence.source.composition import App, Dependency
 
 _AUTH = re.compile(
     r"(^|[._])(auth\w*|get_current_\w+|current_\w*user\w*|require_\w+|requires_\w+|verify_(token|jwt|api_?key|credentials|user|session|access|auth\w*|admin\w*)"
@@ -32,3 +33,30 @@ def authenticates(dependency: Dependency, names: frozenset[str]) -> bool:
     if dependency.function is not None and refuses(dependency.function):
         return True
     return any(d.is_security for d in dependency.dependencies)
+
+
+_SESSIONS = (
+    "starlette.middleware.sessions.SessionMiddleware",
+    "starlette.middleware.authentication.AuthenticationMiddleware",
+)
+_SENT_BY_BROWSERS = frozenset({"fastapi.security.APIKeyCookie", "fastapi.security.HTTPBasic"})
+_COOKIE = ("fastapi.Cookie", "fastapi.params.Cookie")
+
+
+def browsers_sign_in(apps: Iterable[App], functions: Iterable[Function]) -> bool:
+    """Whether cookies, sessions or HTTP Basic are in use: what a browser adds to a request whichever page makes it."""
+    apps = list(apps)
+    if any(m.is_a(*_SESSIONS) for a in apps for m in a.middleware):
+        return True
+    if any(not _SENT_BY_BROWSERS.isdisjoint(r.auth) for a in apps for r in a.routes):
+        return True
+    return any(uses_cookies(f) for f in functions)
+
+
+def uses_cookies(function: Function) -> bool:
+    """Whether a function reads or sets cookies."""
+    if any(p.marker(*_COOKIE) is not None for p in function.parameters):
+        return True
+    if any(c.method == "set_cookie" for c in function.calls):
+        return True
+    return any((e.written or "").endswith((".cookies", ".session")) for e in function.expressions)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.composition import App, Route
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, ROUTE_METHODS, ROUTERS
+from fastapi_audit.evidence.source.values import ClassValue
 
 _LIMITING = re.compile(
     r"rate_?limit|throttl|limiter|limits?_(?:per|requests|calls|by)|quota|slow_?down|brute|lock_?out|attempts|too_many",
@@ -81,7 +82,20 @@ def limits_of(route: Route) -> Iterator[str]:
             yield dependency.name
     if function is not None and _calls_limit(function):
         yield function.qualified_name
+    yield from _limits_of_route_class(route)
     yield from limits_of_app(route.app)
+
+
+def _limits_of_route_class(route: Route) -> Iterator[str]:
+    """The `route_class` of its router, when the handler that it puts around the route's own counts calls."""
+    given = route.router.argument("route_class") if route.router is not None else None
+    cls = route.source.class_of(given) if isinstance(given, ClassValue) else None
+    wrapping = cls.method("get_route_handler") if cls is not None else None
+    if cls is None or wrapping is None:
+        return
+    handlers = [e.defined_function for e in wrapping.returned_expressions]
+    if any(_calls_limit(f) for f in (wrapping, *handlers) if f is not None):
+        yield cls.qualified_name
 
 
 def limits_of_app(app: App) -> Iterator[str]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from fastapi_audit.evidence.source.assembling import Assembly
-from fastapi_audit.evidence.source.authentication import authenticates
+from fastapi_audit.evidence.source.authentication import authenticates, browsers_sign_in
 from fastapi_audit.evidence.source.call_index import CallIndex
 from fastapi_audit.evidence.source.code import (
     Body,
@@ -62,16 +62,30 @@ class Source(Nouns):
     @cached_property
     def application_files(self) -> list[SourceFile]:
         """The files that the applications are made of: everything that their modules import, at any depth."""
+        made = [a.instance.site.file for a in self.apps if a.instance.site is not None]
+        found = self._behind([*made, *(r.function.file for r in self.routes if r.function is not None)])
+        return [self.modules.files[p] for p in sorted(found)]
+
+    def served_by(self, target: str) -> list[Module]:
+        """The modules that a server runs when it is told `package.module:app`; none where no module has that name."""
+        name = target.partition(":")[0]
+        begun = [m for m in self.application_modules if name and m.is_called(name)]
+        found = self._behind([m.file for m in begun])
+        # A router may be found by a loop over modules that nobody imports by name.
+        apps = (a for a in self.apps if a.instance.site is not None and a.instance.site.file.path in found)
+        found |= self._behind([r.function.file for a in apps for r in a.all_routes if r.function is not None])
+        return [m for m in self.application_modules if m.path in found]
+
+    def _behind(self, first: list[SourceFile]) -> set[str]:
+        """The paths of these files and of all that they import, at any depth."""
         found: set[str] = set()
-        pending = [a.instance.site.file for a in self.apps if a.instance.site is not None]
-        pending += [r.function.file for r in self.routes if r.function is not None]
+        pending = first
         while pending:
             file = pending.pop()
-            if file.path in found:
-                continue
-            found.add(file.path)
-            pending.extend(self._imported(file))
-        return [self.modules.files[p] for p in sorted(found)]
+            if file.path not in found:
+                found.add(file.path)
+                pending.extend(self._imported(file))
+        return found
 
     def _imported(self, file: SourceFile) -> Iterator[SourceFile]:
         for dotted, level in file.facts[1]:
@@ -223,6 +237,11 @@ class Source(Nouns):
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency guards a route: a security scheme, or a name that says so, also through project code."""
         return authenticates(dependency, self._auth_names)
+
+    @cached_property
+    def browsers_sign_in(self) -> bool:
+        """Whether cookies, sessions or HTTP Basic are in use, which browsers send whichever page asks."""
+        return browsers_sign_in(self.apps, self.functions)
 
 
 @contextmanager

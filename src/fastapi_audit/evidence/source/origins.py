@@ -23,6 +23,13 @@ KEEPING = frozenset(
 """Methods that give what they are called on, in another shape."""
 TRANSPARENT = frozenset({"str", "typing.cast", "urllib.parse.unquote", "urllib.parse.urljoin", "list", "dict"})
 """Functions that give what they are given, in another shape."""
+TEXTS = frozenset(
+    {
+        "str", "bytes", "pydantic.SecretStr", "pydantic.EmailStr", "pydantic.AnyUrl", "pydantic.AnyHttpUrl",
+        "pydantic.HttpUrl", "pydantic.networks.AnyUrl", "pydantic.networks.AnyHttpUrl", "pydantic.networks.HttpUrl",
+    }
+)  # fmt: skip
+"""A URL of any host is free text too: only its form is checked."""
 NUMBERS = ("int", "float", "decimal.Decimal", "uuid.UUID", "datetime.datetime", "datetime.date")
 LIMITS = ("pattern", "regex")
 ENTRY_CONTEXTS = frozenset({"route", "dependency", "websocket", "stream"})
@@ -158,7 +165,7 @@ def _text_or_number(value: Value) -> bool | None:
     if not isinstance(value, Instance):
         return None
     name = value.type_name
-    if name in {"str", "bytes", "pydantic.SecretStr", "pydantic.EmailStr", "pydantic.AnyHttpUrl", "pydantic.HttpUrl"}:
+    if name in TEXTS:
         return True
     if name in NUMBERS:
         return False

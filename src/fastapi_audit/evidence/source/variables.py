@@ -148,7 +148,7 @@ class Variables:
                     yield Variable(module, name, variable.definitions, found)
 
     def _bound(self, module: Module) -> Iterator[str]:
-        for statement in module.statements_of("assign"):
+        for statement in _at_top(module):
             for target in statement.targets:
                 if isinstance(target.node, syntax.Name):
                     yield target.node.id
@@ -197,7 +197,7 @@ class Variables:
         module = self.source.module_of(file)
         definitions = tuple(
             s
-            for s in module.statements_of("assign")
+            for s in _at_top(module)
             if not s.augmented and any(isinstance(t.node, syntax.Name) and t.node.id == name for t in s.targets)
         )
         return Variable(module, name, definitions) if definitions else None
@@ -212,6 +212,11 @@ class Variables:
                     home = self.source.modules.find(node.module or "", file, node.level)
                     return self._variable(home, original) if home is not None else None
         return None
+
+
+def _at_top(module: Module) -> Iterator[Statement]:
+    """The assignments of a module that do not stand in a class."""
+    return (s for s in module.statements_of("assign") if not s.inside(syntax.ClassDef))
 
 
 def class_changes(cls: Class) -> Iterator[tuple[str, Statement, Change]]:

@@ -28,6 +28,10 @@ class Module(Body):
         """The dotted name."""
         return self.file.name
 
+    def is_called(self, name: str) -> bool:
+        """Whether it has this dotted name, where one of the two may begin at a folder inside of the other's."""
+        return f".{self.name}".endswith(f".{name}") or f".{name}".endswith(f".{self.name}")
+
     @property
     def path(self) -> str:
         return self.file.path

@@ -1,0 +1,185 @@
+"""Small facts that nouns tell of themselves: options, providers, words, variables, cookies."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.evidence import Gathering, Project, gather
+from fastapi_audit.evidence.source.code import Function
+
+CODE = '''
+import os
+
+from fastapi import Cookie, Depends, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.security import OAuth2PasswordBearer
+from otherwhere import foreign_guard
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    origins: list[str] = ["*"]
+    credentials: bool = True
+
+
+settings = Settings()
+app = FastAPI()
+app.add_middleware(
+    CORSMiddleware,
+    allow_origins=settings.origins,
+    allow_credentials=settings.credentials,
+    allow_methods=["GET", "POST"],
+    allow_headers=os.environ["HEADERS"].split(","),
+    max_age=[60, os.getenv("AGE", "60")],
+)
+
+
+class Checked:
+    def __call__(self) -> None: ...
+
+
+class Page:
+    def __init__(self, size: int = 10) -> None: ...
+
+
+class Quiet:
+    """Made without a constructor of its own."""
+
+
+def own() -> None: ...
+
+
+def queried(request: Request):
+    return request.query_params.get("ticket")
+
+
+def deep_one(request):
+    return deep_two(request)
+
+
+def deep_two(request):
+    return queried(request)
+
+
+def around(request):
+    return around(request) or deep_one(request)
+
+
+def kept(items):
+    task = items[0]
+    again = task
+    return again
+
+
+def dropped(items):
+    task = items[0]
+    task = items[1]
+
+
+def closed_over(items):
+    task = items[0]
+
+    def later():
+        return task
+
+    return later
+
+
+@app.get("/")
+def read(
+    request: Request,
+    a=Depends(own), b=Depends(Checked()), c=Depends(Page), d=Depends(Quiet),
+    e=Depends(foreign_guard), f=Depends(OAuth2PasswordBearer("token")),
+):
+    around(request), kept([]), dropped([]), closed_over([])
+'''  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root = tmp_path_factory.mktemp("nouns")
+    (root / "main.py").write_text(CODE)
+    return gather(Gathering(root, use_cache=False))
+
+
+def _function(project: Project, name: str) -> Function:
+    return next(f for f in project.source.functions if f.name == name)
+
+
+@pytest.mark.parametrize(
+    ("option", "constant", "is_default"),
+    [
+        ("allow_origins", ["*"], True),
+        ("allow_credentials", True, True),
+        ("allow_methods", ["GET", "POST"], False),
+        ("allow_headers", ..., False),
+        ("max_age", [60, "60"], True),
+        ("expose_headers", None, False),
+    ],
+)
+def test_an_option_is_a_constant_a_default_unknown_or_not_passed(
+    project: Project, option: str, constant: object, *, is_default: bool
+) -> None:
+    (cors,) = project.source.apps[0].middleware
+    assert cors.constant(option) == constant
+    assert cors.is_default(option) is is_default
+
+
+def test_a_provider_is_foreign_only_when_nothing_of_it_is_in_the_program(project: Project) -> None:
+    (route,) = project.source.routes
+    asked = {d.parameter: d for d in route.direct_dependencies}
+    assert {name for name, d in asked.items() if d.is_foreign} == {"e", "f"}
+
+
+@pytest.mark.parametrize(
+    ("function", "depth", "speaks"),
+    [
+        ("queried", 0, True),  # a short literal
+        ("deep_one", 3, True),
+        ("deep_one", 1, False),  # it is said two calls further
+        ("around", 3, True),  # which calls itself
+        ("kept", 3, False),
+    ],
+)
+def test_a_function_speaks_of_what_it_or_its_callees_name(
+    project: Project, function: str, depth: int, *, speaks: bool
+) -> None:
+    assert _function(project, function).speaks_of(re.compile("ticket"), depth) is speaks
+
+
+def test_a_function_speaks_of_its_parameters_and_not_of_long_texts(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\napp = FastAPI()\n"
+        "@app.get('/a')\ndef named(ticket: str): ...\n"
+        "@app.get('/b')\ndef told():\n    return 'please buy a ticket at the counter downstairs'\n"
+    )
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+    named, told = (next(f for f in source.functions if f.name == n) for n in ("named", "told"))
+    assert named.speaks_of(re.compile("ticket"))
+    assert not told.speaks_of(re.compile("ticket"))
+
+
+@pytest.mark.parametrize(("function", "reads"), [("kept", True), ("dropped", False), ("closed_over", True)])
+def test_assigning_is_no_reading_and_inner_functions_read_too(project: Project, function: str, *, reads: bool) -> None:
+    assert _function(project, function).reads("task") is reads
+
+
+@pytest.mark.parametrize(
+    ("handler", "signs_in"),
+    [
+        ("def read(session: str = Cookie()): ...", True),
+        ("def read(request: Request): return request.cookies", True),
+        ("def read(response: Response): response.set_cookie('a', 'b')", True),
+        ("def read(user=Depends(HTTPBasic())): ...", True),
+        ("def read(user=Depends(HTTPBearer())): ...", False),
+        ("def read(request: Request): return request.headers['cookie-like']", False),
+    ],
+)
+def test_browsers_sign_in_by_what_they_send_themselves(tmp_path: Path, handler: str, *, signs_in: bool) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import Cookie, Depends, FastAPI, Request, Response\n"
+        "from fastapi.security import HTTPBasic, HTTPBearer\n"
+        f"app = FastAPI()\n@app.get('/')\n{handler}\n"
+    )
+    assert gather(Gathering(tmp_path, use_cache=False)).source.browsers_sign_in is signs_in
