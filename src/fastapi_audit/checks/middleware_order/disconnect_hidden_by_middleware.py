@@ -78,6 +78,7 @@ rule = Rule(
             import asyncio
 
             from fastapi import FastAPI, Request
+            from fastapi.responses import StreamingResponse
 
             app = FastAPI()
 
@@ -91,15 +92,21 @@ rule = Rule(
                 return await running
 
             @app.get("/")
-            async def home() -> str:
-                return "home"
+            async def home(request: Request) -> StreamingResponse:
+                async def ticks():
+                    while not await request.is_disconnected():
+                        await asyncio.sleep(1)
+                        yield "tick"
+
+                return StreamingResponse(ticks())
             """
         ),
     ],
 )
 
 BASE = "starlette.middleware.base.BaseHTTPMiddleware"
-BELOW_MIDDLEWARE = frozenset({"route", "dependency", "stream"})
+BELOW_MIDDLEWARE = frozenset({"route", "dependency"})
+"""The generator of a stream is cancelled when its client leaves, also below such a middleware."""
 
 
 @rule.check(of=["fastapi.Request.is_disconnected"])
