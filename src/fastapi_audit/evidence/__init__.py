@@ -50,6 +50,7 @@ from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.revisions import Revision
 from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
@@ -100,6 +101,7 @@ __all__ = [
     "Reach",
     "Registered",
     "Resource",
+    "Revision",
     "Route",
     "RunningApp",
     "ServedDescription",

@@ -20,6 +20,7 @@ from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functi
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.revisions import Revision, newest_revisions
 from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
@@ -160,6 +161,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Metric: lambda s: s.metrics,
     Dependency: lambda s: s.dependencies,
     Variable: lambda s: s.variables,
+    Revision: lambda s: list(newest_revisions(s)),
     LimitedFunction: lambda s: list(limited_functions(s.functions)),
 }
 
