@@ -77,6 +77,56 @@ rule = Rule(
                 return "saved"
             """
         ),
+        Bad(
+            {
+                "database.py": """
+                from contextlib import asynccontextmanager, contextmanager
+
+                from sqlalchemy import create_engine
+                from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+                from sqlalchemy.orm import sessionmaker
+
+                new_session = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+                new_plain_session = sessionmaker(create_engine("sqlite://"))
+
+                @asynccontextmanager
+                async def session_scope():
+                    async with new_session() as session:
+                        try:
+                            yield session
+                            await session.commit()
+                        except Exception:
+                            await session.rollback()
+                            raise
+
+                @contextmanager
+                def reading():
+                    with new_plain_session() as session:
+                        yield session
+                """,
+                "main.py": """
+                from fastapi import Depends, FastAPI
+                from sqlalchemy.ext.asyncio import AsyncSession
+                from sqlalchemy.orm import Session
+
+                from database import reading, session_scope
+
+                app = FastAPI()
+
+                async def get_db():
+                    async with session_scope() as session:  # finding
+                        yield session
+
+                def get_reader():
+                    with reading() as session:
+                        yield session
+
+                @app.post("/leads")
+                async def create(db: AsyncSession = Depends(get_db), reader: Session = Depends(get_reader)) -> str:
+                    return "saved"
+                """,
+            }
+        ),
         Good(
             """
             from fastapi import Depends, FastAPI
@@ -124,13 +174,16 @@ TRANSACTIONS = (
 )  # fmt: skip
 
 
+DEEPEST = 2
+"""How many context managers of the project are looked into."""
+
+
 @rule.check
 def providers(function: Function, project: Project) -> Iterator[Finding]:
     asked = [d for d in function.asked_for_by if d.scope != "function"]
     if not asked or not function.yields:
         return
-    last = function.yields[0]
-    late = _commit_after(function, last) or _transaction_around(last)
+    late = _late(function)
     if late is None:
         return
     found = late.finding(
@@ -139,6 +192,16 @@ def providers(function: Function, project: Project) -> Iterator[Finding]:
         'or use `Depends(…, scope="function")` everywhere.'
     )
     yield found if "fastapi" in project.versions else replace(found, confidence=Confidence.MEDIUM)
+
+
+def _late(function: Function, depth: int = DEEPEST) -> Expression | None:
+    """What commits after the first `yield`: a call behind it, or the context manager around it."""
+    last = function.yields[0]
+    own = _commit_after(function, last) or _transaction_around(last)
+    if own is not None or not depth:
+        return own
+    managers = ((w, w.target) for w in last.withs if isinstance(w, Call))
+    return next((w for w, m in managers if m is not None and m.yields and _late(m, depth - 1) is not None), None)
 
 
 def _commit_after(function: Function, last: Expression) -> Call | None:

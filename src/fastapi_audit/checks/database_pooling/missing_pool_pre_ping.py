@@ -40,25 +40,25 @@ rule = Rule(
             """
             from fastapi import FastAPI
             from pydantic_settings import BaseSettings
-            from sqlalchemy import create_engine
+            from sqlalchemy import QueuePool, create_engine
 
             class Settings(BaseSettings):
                 database_url: str = "postgresql://localhost/leads"
 
             settings = Settings()
-            engine = create_engine(settings.database_url, pool_pre_ping=False)  # finding
+            engine = create_engine(settings.database_url, poolclass=QueuePool, pool_pre_ping=False)  # finding
             app = FastAPI()
             """,
             fixed="""
             from fastapi import FastAPI
             from pydantic_settings import BaseSettings
-            from sqlalchemy import create_engine
+            from sqlalchemy import QueuePool, create_engine
 
             class Settings(BaseSettings):
                 database_url: str = "postgresql://localhost/leads"
 
             settings = Settings()
-            engine = create_engine(settings.database_url, pool_pre_ping=True)
+            engine = create_engine(settings.database_url, poolclass=QueuePool, pool_pre_ping=True)
             app = FastAPI()
             """,
         ),
@@ -89,12 +89,23 @@ SHORT = 300
 """Seconds; a pool that replaces its connections this often rarely holds a dead one."""
 
 
+QUEUES = ("QueuePool", "AsyncAdaptedQueuePool", "FallbackAsyncAdaptedQueuePool")
+
+
+def _is_unpooled(resource: Resource) -> bool:
+    """Whether a pool class is given that may keep no idle connections."""
+    given = resource.written("poolclass")
+    if given is None:
+        return resource.has("poolclass")
+    return (given.name or "").rpartition(".")[2] not in QUEUES
+
+
 @rule.check
 def engines(resource: Resource) -> Iterator[Finding]:
     if not resource.is_a(*ENGINES) or not resource.call.method.startswith("create_"):
         return
     url = resource.constant("url", 0)
-    if "sqlite" in str(url) or resource.has("poolclass") or resource.call.has_unknown_arguments:
+    if "sqlite" in str(url) or _is_unpooled(resource) or resource.call.has_unknown_arguments:
         return
     if resource.constant("pool_pre_ping") not in (None, False) or resource.has("creator"):
         return
