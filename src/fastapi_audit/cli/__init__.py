@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from fastapi_audit import __version__
+from fastapi_audit.cli.audit import audit
 from fastapi_audit.cli.baseline import baseline
 from fastapi_audit.cli.explain import explain
 from fastapi_audit.cli.probe import probe
+from fastapi_audit.cli.report import report
 from fastapi_audit.cli.routes import routes
 from fastapi_audit.cli.rules import rules
 from fastapi_audit.cli.scan import scan
@@ -29,7 +31,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, probe, routes, explain, rules):
+for command in (scan, probe, audit, report, routes, explain, rules):
     application.command()(command)
 application.add_typer(baseline, name="baseline")
 

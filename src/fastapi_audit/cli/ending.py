@@ -1,5 +1,6 @@
 """How every audit ends: what is said on stderr, and the exit code."""
 
+from fastapi_audit.audit import Audit
 from fastapi_audit.cli.streams import warn
 from fastapi_audit.config import Settings
 from fastapi_audit.model import ExitCode, Outcome, Scorecard
@@ -35,3 +36,12 @@ def warn_of(material: Material) -> None:
         warn(f"warning: {place}{said}")
     if len(told) > WARNINGS:
         warn(f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`")
+
+
+def interrupted(audit: Audit) -> bool:
+    """Whether the user ended the probe; a limit that was reached is said too, but was to be expected."""
+    live = audit.project.live
+    if live is None or not live.ended:
+        return False
+    warn(f"warning: {live.ended}; what was not looked at is not run")
+    return live.interrupted

@@ -39,6 +39,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", hel
 Isolated = Annotated[bool, typer.Option("--isolated", help="No config file.")]
 
 App = Annotated[str | None, typer.Option(metavar="MODULE:ATTR", help="Start this application, on a loopback port.")]
+Url = Annotated[str | None, typer.Option(metavar="URL", help="Or: the service that is running there.")]
 Python = Annotated[Path | None, typer.Option(help="With --app: its interpreter [the project's .venv].")]
 EnvFile = Annotated[Path | None, typer.Option(help="With --app: its environment variables.")]
 Factory = Annotated[bool, typer.Option("--factory", help="With --app: ATTR is a function that makes it.")]

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
-from fastapi_audit.audit import Audit, Choice, of_service
+from fastapi_audit.audit import Choice, of_service
 from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
-from fastapi_audit.cli.ending import exit_code, warn_of
+from fastapi_audit.cli.ending import exit_code, interrupted, warn_of
 from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.probing import Wishes
 from fastapi_audit.cli.progress import progress
 from fastapi_audit.cli.settings import Target, listed, settings
-from fastapi_audit.cli.streams import warn
 from fastapi_audit.evidence import Probing
 from fastapi_audit.model import ExitCode
 from fastapi_audit.reports import Material
@@ -88,12 +87,3 @@ def probe(
 def name_of(probing: Probing) -> str:
     """What reports call the project."""
     return probing.start.folder.name if probing.start else probing.url.partition("://")[2].partition("/")[0]
-
-
-def interrupted(audit: Audit) -> bool:
-    """Whether the user ended the probe; a limit that was reached is said too, but was to be expected."""
-    live = audit.project.live
-    if live is None or not live.ended:
-        return False
-    warn(f"warning: {live.ended}; what was not looked at is not run")
-    return live.interrupted
