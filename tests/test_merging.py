@@ -1,0 +1,177 @@
+"""What several kinds of evidence say of one rule becomes one judgement."""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+import pytest
+
+from fastapi_audit.merging import merged
+from fastapi_audit.model import (
+    Confidence,
+    EvidenceKind,
+    Finding,
+    Location,
+    Observation,
+    Outcome,
+    Refutation,
+    Result,
+    RouteRow,
+    Severity,
+    Status,
+    Suppression,
+)
+from small_project import finding, result
+
+HANDLER = Location("app/main.py", 10, 1)
+ROUTES = (
+    RouteRow(("GET", "POST"), "/files/{name:path}", "app.main.files", HANDLER, is_async=True),
+    RouteRow(("GET",), "/users", "app.main.users", Location("app/main.py", 20, 1), is_async=True),
+)
+SEEN = Observation(EvidenceKind.LIVE, "the answer shows it", "GET / HTTP/1.1", "HTTP/1.1 500", "curl -i /")
+AGAINST = Observation(EvidenceKind.LIVE, "the 21st request was answered 429")
+
+
+def suspected(**known: object) -> Finding:
+    return finding("`accept` serves anyone", **({"confidence": Confidence.MEDIUM} | known))
+
+
+def on_the_wire(**known: object) -> Finding:
+    values: dict[str, object] = {
+        "location": None,
+        "evidence": (EvidenceKind.LIVE,),
+        "status": Status.CONFIRMED,
+        "observations": (SEEN,),
+        "fingerprint": "1" * 32,
+    }
+    return finding("anyone is served", **(values | known))
+
+
+def joined(*runs: Result) -> Result:
+    (result,) = merged([[run] for run in runs], ROUTES)
+    return result
+
+
+def only(found: Result) -> Finding:
+    (one,) = found.findings
+    return one
+
+
+def test_a_service_wide_finding_confirms_what_the_files_say() -> None:
+    found = only(joined(result(suspected()), result(on_the_wire())))
+
+    assert (found.status, found.confidence, found.evidence) == (
+        Status.CONFIRMED,
+        Confidence.HIGH,
+        (EvidenceKind.SOURCE, EvidenceKind.LIVE),
+    )
+    assert (found.message, found.location, found.fingerprint) == (
+        "`accept` serves anyone",
+        Location("app/main.py", 2, 5, 2, 13),
+        "0" * 32,
+    )
+    assert found.observations == (SEEN,)
+
+
+def test_findings_meet_at_their_operation_whatever_its_method_and_converter() -> None:
+    source = suspected(operation="GET /files/{name:path}")
+
+    found = only(joined(result(source), result(on_the_wire(operation="POST /files/{name}"))))
+
+    assert found.status is Status.CONFIRMED
+
+
+def test_findings_meet_at_the_line_of_the_handler() -> None:
+    found = only(joined(result(suspected(location=HANDLER)), result(on_the_wire(operation="GET /files/{name}"))))
+
+    assert (found.status, found.location) == (Status.CONFIRMED, HANDLER)
+
+
+def test_another_operation_stays_beside_it_and_is_placed_at_its_handler() -> None:
+    source = suspected(operation="GET /files/{name:path}")
+
+    there, here = joined(result(source), result(on_the_wire(operation="GET /users"))).findings
+
+    assert (there.status, there.location) == (Status.SUSPECTED, source.location)
+    assert (here.status, here.location) == (Status.CONFIRMED, Location("app/main.py", 20, 1))
+
+
+def test_a_refuted_finding_stays_and_no_longer_counts() -> None:
+    silent = result(refutations=(Refutation("the gateway limits the rate", observations=(AGAINST,)),))
+
+    joint = joined(result(suspected()), silent)
+    found = only(joint)
+
+    assert (found.status, found.counts) == (Status.REFUTED, False)
+    assert found.observations[-1].message == "the gateway limits the rate"
+    assert (joint.outcome, joint.reason) == (Outcome.PASS, "the running service refutes what was suspected (1)")
+
+
+def test_a_refutation_speaks_of_its_own_operation_only() -> None:
+    silent = result(refutations=(Refutation("limited", "POST /files/{name}"),))
+    source = result(suspected(operation="GET /files/{name:path}", location=HANDLER), suspected(operation="GET /users"))
+
+    by_status = {found.operation: found.status for found in joined(source, silent).findings}
+
+    assert by_status == {"GET /files/{name:path}": Status.REFUTED, "GET /users": Status.SUSPECTED}
+
+
+def test_what_was_seen_wins_over_a_refutation_which_is_kept() -> None:
+    live = result(on_the_wire(operation="GET /users"), refutations=(Refutation("not here", observations=(AGAINST,)),))
+
+    found = only(joined(result(suspected(operation="GET /users")), live))
+
+    assert found.status is Status.CONFIRMED
+    assert [seen.message for seen in found.observations] == [SEEN.message, "not here"]
+
+
+def test_what_was_hidden_as_a_guess_is_shown_once_it_was_seen() -> None:
+    guess = suspected(confidence=Confidence.LOW, suppressed=Suppression("confidence", "low is below medium"))
+    hidden = result(guess, outcome=Outcome.PASS)
+
+    joint = joined(hidden, result(on_the_wire()))
+
+    assert only(joint).suppressed is None
+    assert joint.outcome is Outcome.FAIL
+
+
+def test_what_the_user_has_silenced_stays_silent() -> None:
+    silenced = suspected(suppressed=Suppression("comment", "known"))
+
+    joint = joined(result(silenced, outcome=Outcome.PASS), result(on_the_wire()))
+
+    assert only(joint).suppressed == Suppression("comment", "known")
+    assert joint.outcome is Outcome.PASS
+
+
+def test_the_worse_severity_stands() -> None:
+    found = only(joined(result(suspected(severity=Severity.MEDIUM)), result(on_the_wire(severity=Severity.CRITICAL))))
+
+    assert found.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ((Outcome.NOT_RUN, Outcome.PASS), Outcome.PASS),
+        ((Outcome.NOT_RUN, Outcome.NOT_APPLICABLE), Outcome.NOT_APPLICABLE),
+        ((Outcome.PASS, Outcome.NOT_APPLICABLE), Outcome.PASS),
+        ((Outcome.PASS, Outcome.ERROR), Outcome.ERROR),
+        ((Outcome.NOT_RUN, Outcome.NOT_RUN), Outcome.NOT_RUN),
+    ],
+)
+def test_of_two_outcomes_the_one_that_says_more(outcomes: Sequence[Outcome], expected: Outcome) -> None:
+    for order in permutations(outcomes):
+        assert joined(*(result(outcome=outcome) for outcome in order)).outcome is expected
+
+
+def test_rules_of_one_run_only_are_kept() -> None:
+    first, second = merged([[result(name="one")], [result(name="two")]])
+
+    assert (first.rule, second.rule) == ("one", "two")
+
+
+def test_merging_again_changes_nothing() -> None:
+    once = joined(result(suspected()), result(on_the_wire(), refutations=(Refutation("no", observations=(AGAINST,)),)))
+
+    assert joined(once) == once
+    assert joined(once, once) == once
