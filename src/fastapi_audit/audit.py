@@ -70,7 +70,8 @@ def run(
 ) -> Audit:
     """The whole audit of files; `root` is how reports call the project's directory."""
     choice = Choice.of(rules, settings, baseline)
-    return of_files(read(gathering, root), choice, root)
+    audit = of_files(read(gathering, root), choice, root)
+    return replace(audit, scorecard=complained(audit.scorecard, choice.baseline))
 
 
 def of_files(project: Project, choice: Choice, root: str) -> Audit:
@@ -84,6 +85,11 @@ def of_service(probing: Probing, name: str, choice: Choice, progress: Progress |
     project = probed(live, name)
     card = _judged(project, choice, live.shown_at)
     return Audit(replace(card, measurements=tuple(_measured(live)), latencies=live.latencies), project)
+
+
+def complained(card: Scorecard, baseline: Baseline) -> Scorecard:
+    """With what the baseline holds and nobody finds any more: to be said once everything was gathered."""
+    return replace(card, unresolved=(*card.unresolved, *baseline.complaints(card.results)))
 
 
 def together(cards: Sequence[Scorecard]) -> Scorecard:
@@ -109,7 +115,7 @@ def _judged(project: Project, choice: Choice, root: str) -> Scorecard:
         judge(rule, project) if rule.name in choice.selected else not_run(rule, "not selected") for rule in choice.rules
     ]
     marked, idle = suppress(tuple(fingerprinted(judged, project.text)), project.comments, choice.policy)
-    return _weighed(_bare(project, root, (*idle, *choice.baseline.complaints(marked))), marked)
+    return _weighed(_bare(project, root, idle), marked)
 
 
 def _bare(project: Project, root: str, idle: tuple[Unresolved, ...]) -> Scorecard:
