@@ -13,6 +13,6 @@ def install(app: FastAPI) -> None:
 
 def install_one_by_one(app: FastAPI) -> None:
     """The same order in calls of their own: the last one added is the outermost, so that CORS ends up inside."""
-    app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.com"])  # wrong: middleware-order
+    app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.com"])  # wrong: middleware-order, cors-default-methods
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["api.example.com"])
-    app.add_middleware(GZipMiddleware)
+    app.add_middleware(GZipMiddleware)  # wrong: gzip-at-highest-level

@@ -124,6 +124,8 @@ def clients(call: Call) -> Iterator[Finding]:
         "time. Make it once in the lifespan and share it.",
         operation=way.operation,
         trace=way.trace(call),
+        # A helper may serve a path that is walked once a day; a handler, a dependency or a middleware is walked by all.
+        severity=Severity.LOW if way.depth else None,
     )
 
 
