@@ -18,6 +18,7 @@ Pair = tuple[str, str]
 
 LACKS = {
     "app-logger-not-configured": "a configuration of logging, shown at the first line that is lost",
+    "cache-not-initialised": "the start of the cache, shown at the application",
     "container-runs-as-root": "a user of its own, shown at the image",
     "docs-exposed": "a decision about the documentation, shown at the application",
     "health-endpoint-missing": "a health route, shown at the application",
@@ -30,25 +31,28 @@ LACKS = {
     "pool-usage-not-measured": "a figure of the pool, shown at the pool",
     "ratelimit-memory-storage": "a store that the workers share, shown at the limiter",
     "server-listens-on-loopback": "an address that others reach, shown at the command",
+    "server-logs-unstructured": "a format for the server's lines, shown where logging is configured",
     "unlimited-service": "any rate limit, shown at the application",
 }
 """What is missing from the whole and so stands where the whole begins, beside anything that is wrong on that line."""
 
 DIFFERENT: dict[Pair, str] = {
     ("add-middleware-multiple-classes", "duplicate-middleware"): "classes that are lost, and one that is there twice",
+    ("add-middleware-after-start", "gzip-at-highest-level"): "when it is added, and with which option",
     ("asgi-middleware-without-scope-check", "print-in-app-code"): "a key that is missing, and where the line goes",
     ("basehttp-dispatch-misuse", "print-in-app-code"): "an attribute that is missing, and where the line goes",
-    ("cache-hit-ratio-not-measured", "cache-not-initialised"): "a figure, and a start that is missing",
     ("cache-hit-ratio-not-measured", "fastapi-cache-ttl-kwarg"): "a figure, and an argument that is unknown",
-    ("cache-not-initialised", "fastapi-cache-ttl-kwarg"): "a start that is missing, and an argument that is unknown",
+    ("cors-default-methods", "middleware-order"): "an option, and the place in the order",
     ("dependency-constructor-exposed-as-query", "dependency-result-discarded"): "what callers set, and who gets it",
     ("deprecated-on-event", "router-on-event-runs-twice"): "what will be removed, and what happens today",
     ("deprecated-uvicorn-workers", "proxy-headers-untrusted"): "the worker's class, and whom it believes",
+    ("engine-used-before-fork", "schema-created-at-startup"): "what the workers inherit, and who makes the tables",
     ("entrypoint-without-exec", "server-listens-on-loopback"): "who gets the signal, and where the server listens",
-    ("flask-tuple-return", "health-always-200"): "the status of a tuple, and a health route that hides failures",
     ("hardcoded-secret", "secret-setting-as-plain-text"): "the default, and the type of a setting",
     ("instrumented-too-late", "latency-target-not-measurable"): "when it is called, and with which buckets",
     ("latency-target-not-measurable", "metrics-publicly-exposed"): "the buckets, and who may read them",
+    ("latency-target-not-measurable", "metrics-high-cardinality"): "the buckets, and the labels",
+    ("missing-pool-pre-ping", "pool-without-limit"): "stale connections, and no bound",
     ("missing-pool-pre-ping", "pool-oversubscribes-database"): "stale connections, and how many there are",
     ("optional-parameter-without-default", "unbounded-limit-param"): "two parameters on one line",
     ("print-in-app-code", "sensitive-data-logged"): "how it is written, and what",
@@ -57,9 +61,7 @@ DIFFERENT: dict[Pair, str] = {
     ("reload-in-production", "shell-form-cmd"): "the server's option, and the process around it",
     ("unbounded-limit-param", "untyped-parameter"): "two parameters on one line",
     ("websocket-disconnect-unhandled", "websocket-payload-unvalidated"): "a client that leaves, and one that errs",
-    ("websocket-holds-db-session", "websocket-origin-unchecked"): "what it holds, and who may connect",
     ("websocket-holds-db-session", "websocket-unauthenticated"): "what it holds, and who may connect",
-    ("websocket-origin-unchecked", "websocket-unauthenticated"): "which page connects, and on whose behalf",
 }
 """Two defects on one line: repairing either leaves the other."""
 
