@@ -31,6 +31,7 @@ HANDLERS = {
     "the header": ("if int(request.headers['Content-Length']) > MOST:\n        raise HTTPException(413)", True),
     "the header, kept": ("n = length(request)\n    if n > MOST:\n        raise HTTPException(413)", True),
     "in a helper": ("refuse(request)", True),
+    "whether there is a body": ("if int(request.headers['content-length']) > 0:\n        await file.read()", False),
     "the header, logged": ("print(request.headers['content-length'])", False),
     "what was read": ("if len(await file.read()) > MOST:\n        raise HTTPException(413)", False),
     "the size of something else": ("if Picture().size > MOST:\n        raise HTTPException(413)", False),

@@ -82,8 +82,10 @@ def test_a_bound_is_a_minimum_or_a_comparison_with_more_than_one(body: str, tmp_
     assert holders(route.function.parameters[0])[0].bounds is expected
 
 
-def test_a_slice_is_told_from_an_index(tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text(f"{BEFORE}    Page(size=limit)\n    return [1][limit]\n")
+def test_a_value_is_given_to_a_method_also_as_part_of_a_sum(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(f"{BEFORE}    last(limit)\n    return query.limit(limit + 1)\n")
     [route] = gather(Gathering(tmp_path, use_cache=False)).source.routes
     assert route.function is not None
-    assert [h.slices for h in holders(route.function.parameters[0])] == [False, True]
+    found = holders(route.function.parameters[0])
+    assert [h.gives(frozenset({"limit"})) for h in found] == [True, False]
+    assert [h.gives(frozenset({"range"})) for h in found] == [False, True]

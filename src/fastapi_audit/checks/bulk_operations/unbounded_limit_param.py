@@ -169,7 +169,7 @@ def _bounded_by_marker(parameter: Parameter) -> bool:
 
 
 def _finding(parameter: Parameter, route: Route, held: list[Holder]) -> Finding:
-    seen = any(h.slices or any(c.method in READS for c in h.calls) for h in held)
+    seen = any(h.gives(READS) for h in held)
     return Finding(
         f"`{parameter.name}` of `{route.operation}` has no upper bound: with 100000000 it reads everything at once. "
         "Bound it with `Query(ge=1, le=…)`.",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.composition import App, Route
+from fastapi_audit.evidence.source.handing import is_maximum
 
 DEEPEST, MOST = 4, 200
 """How far calls are followed, and to how many functions at most."""
@@ -37,7 +38,7 @@ def looks_at_size(function: Function) -> bool:
     pending = [(function, 0)]
     while pending:
         current, depth = pending.pop()
-        if any(_is_size(o, current) for e in current.expressions for o in _compared(e)):
+        if any(_bounds(e, current) for e in current.expressions):
             return True
         for call in current.calls if depth < DEEPEST else ():
             target = call.target
@@ -47,8 +48,11 @@ def looks_at_size(function: Function) -> bool:
     return False
 
 
-def _compared(expression: Expression) -> list[Expression]:
-    return expression.operands if COMPARING.intersection((expression.operator or "").split()) else []
+def _bounds(expression: Expression, function: Function) -> bool:
+    if not COMPARING.intersection((expression.operator or "").split()):
+        return False
+    sizes = [o for o in expression.operands if _is_size(o, function)]
+    return bool(sizes) and any(is_maximum(o) for o in expression.operands if o not in sizes)
 
 
 def _is_size(operand: Expression, function: Function, depth: int = 0) -> bool:

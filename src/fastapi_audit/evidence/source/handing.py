@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Parameter
 
 DEEPEST, MOST = 4, 60
@@ -32,7 +31,7 @@ class Holder:
         if not COMPARING.intersection((expression.operator or "").split()):
             return False
         others = [o for o in expression.operands if o.written != self.name]
-        return len(others) < len(expression.operands) and any(_is_maximum(o) for o in others)
+        return len(others) < len(expression.operands) and any(is_maximum(o) for o in others)
 
     @property
     def calls(self) -> Iterator[Call]:
@@ -41,14 +40,14 @@ class Holder:
             if any(a.written == self.name for a in (*call.arguments, *call.keywords.values())):
                 yield call
 
-    @property
-    def slices(self) -> bool:
-        """Whether it cuts a sequence with it: `rows[:limit]`."""
-        below = (n for e in self.function.expressions for n in syntax.walk(e.node) if isinstance(n, syntax.Slice))
-        return any(syntax.dotted(bound) == self.name for s in below for bound in s.bounds if bound is not None)
+    def gives(self, methods: frozenset[str]) -> bool:
+        """Whether it calls one of these methods or functions with the value, or with a sum that it is in."""
+        given = (a for c in self.function.calls if c.method in methods for a in (*c.arguments, *c.keywords.values()))
+        return any(e.written == self.name for a in given for e in a.walk())
 
 
-def _is_maximum(other: Expression) -> bool:
+def is_maximum(other: Expression) -> bool:
+    """Whether comparing with it bounds a value above: neither a count of rows nor "not negative"."""
     constant = other.constant
     if isinstance(constant, int | float):
         return constant > LEAST
