@@ -35,7 +35,15 @@ from fastapi_audit.evidence.source.code import (
     Settings,
     Statement,
 )
-from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Registered, Route
+from fastapi_audit.evidence.source.composition import (
+    App,
+    Dependency,
+    ExceptionHandler,
+    Middleware,
+    Registered,
+    Route,
+    parameter_dependencies,
+)
 from fastapi_audit.evidence.source.databases import (
     CONNECTS,
     DRIVER_CONNECTS,
@@ -52,6 +60,7 @@ from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.revisions import Revision
 from fastapi_audit.evidence.source.stack import ROLES
+from fastapi_audit.evidence.source.streaming import generator_of, streamed_by
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
 
 __all__ = [
@@ -117,6 +126,7 @@ __all__ = [
     "caches_of",
     "class_changes",
     "gather",
+    "generator_of",
     "holders",
     "inspect",
     "is_kept",
@@ -125,8 +135,10 @@ __all__ = [
     "limits_of",
     "limits_of_app",
     "looks_at_size",
+    "parameter_dependencies",
     "probe",
     "probed",
     "read_identity",
     "route_caches",
+    "streamed_by",
 ]

@@ -9,7 +9,7 @@ back: when element 5 of 10 fails, four rows stay while the client reads of a fai
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Statement
+from fastapi_audit.evidence import SESSIONS, Call, Statement
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -92,18 +92,7 @@ rule = Rule(
     ],
 )
 
-COMMITS = [
-    f"{owner}.commit"
-    for owner in (
-        "sqlalchemy.orm.Session",
-        "sqlalchemy.ext.asyncio.AsyncSession",
-        "sqlalchemy.Connection",
-        "sqlalchemy.ext.asyncio.AsyncConnection",
-        "psycopg.AsyncConnection",
-        "psycopg.Connection",
-        "psycopg2.Connection",
-    )
-]
+COMMITS = [f"{owner}.commit" for owner in (*SESSIONS, "psycopg2.Connection")]
 IN_A_REQUEST = ("route", "dependency", "websocket")
 STEPPED = 3
 """Arguments of a `range` that counts in steps."""
