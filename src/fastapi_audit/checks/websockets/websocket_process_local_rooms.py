@@ -9,7 +9,7 @@ Publish messages through Redis, NATS or PostgreSQL `LISTEN`/`NOTIFY`, and let ev
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Class, Expression, Function, Project
+from fastapi_audit.evidence import Call, Class, Expression, Function, Project
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -48,6 +48,51 @@ rule = Rule(
                 try:
                     while True:
                         await room.say(await websocket.receive_text())
+                except WebSocketDisconnect:
+                    print("gone")
+            """
+        ),
+        Bad(
+            """
+            from dataclasses import dataclass
+
+            from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+            app = FastAPI()
+
+            @dataclass
+            class Member:
+                room: str
+                websocket: WebSocket
+
+            class Rooms:
+                def __init__(self) -> None:
+                    self.members: list[Member] = []
+
+                async def join(self, room: str, websocket: WebSocket) -> None:
+                    await websocket.accept()
+                    member = Member(room, websocket)
+                    self.members.append(member)  # finding
+
+                def inside(self, room: str) -> list[Member]:
+                    found = []
+                    for member in self.members:
+                        if member.room == room:
+                            found.append(member)
+                    return found
+
+                async def say(self, room: str, text: str) -> None:
+                    for member in self.inside(room):
+                        await member.websocket.send_text(text)
+
+            rooms = Rooms()
+
+            @app.websocket("/rooms/{room}")
+            async def enter(websocket: WebSocket, room: str) -> None:
+                await rooms.join(room, websocket)
+                try:
+                    while True:
+                        await rooms.say(room, await websocket.receive_text())
                 except WebSocketDisconnect:
                     print("gone")
             """
@@ -113,7 +158,7 @@ def managers(cls: Class, project: Project) -> Iterator[Finding]:
     if any(m.imports_any(*BROKERS) for m in project.source.application_modules):
         return
     stored = [(name, place) for method in cls.methods for name, place in _stored(method)]
-    spread = {name for method in cls.methods for name in _spread(method)}
+    spread = {name for method in cls.methods for name in _spread(method)} if stored else set()
     found = next(((name, place) for name, place in stored if name in spread), None)
     if found is None:
         return
@@ -128,22 +173,35 @@ def managers(cls: Class, project: Project) -> Iterator[Finding]:
 def _stored(method: Function) -> Iterator[tuple[str, Expression]]:
     """The attributes that a method puts a socket into, each with the place."""
     for call in method.calls:
-        if (
-            call.method in STORING
-            and call.receiver is not None
-            and any(a.is_a("fastapi.WebSocket") for a in call.arguments)
-        ):
+        if call.method in STORING and call.receiver is not None and any(_holds_socket(a) for a in call.arguments):
             yield _attribute(call.receiver), call
     for statement in method.statements_of("assign"):
-        if statement.value is not None and statement.value.is_a("fastapi.WebSocket"):
+        if statement.value is not None and _holds_socket(statement.value):
             yield from ((_attribute(t), t) for t in statement.targets if t.kind == "subscript")
 
 
+def _holds_socket(value: Expression) -> bool:
+    """Whether it is a socket, or an object of the program that keeps one in a field."""
+    if value.is_a("fastapi.WebSocket"):
+        return True
+    cls = value.defined_class if value.type_name is not None else None
+    return cls is not None and any(
+        f.annotation is not None and f.annotation.name == "fastapi.WebSocket" for f in cls.fields
+    )
+
+
 def _spread(method: Function) -> Iterator[str]:
-    """The attributes over which a method sends."""
+    """The attributes over which a method sends, also those that another method selects from."""
     for call in method.calls:
-        if call.method.startswith("send_"):
-            yield from (_attribute(loop.value) for loop in call.loops if loop.value is not None)
+        if not call.method.startswith("send_"):
+            continue
+        for loop in call.loops:
+            if loop.value is None:
+                continue
+            yield _attribute(loop.value)
+            selecting = loop.value.target if isinstance(loop.value, Call) else None
+            if selecting is not None and selecting.cls == method.cls:
+                yield from (_attribute(s.value) for s in selecting.statements_of("loop") if s.value is not None)
 
 
 def _attribute(expression: Expression) -> str:
