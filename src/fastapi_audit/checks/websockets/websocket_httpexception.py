@@ -1,7 +1,8 @@
 """HTTPException in a WebSocket
 
 A WebSocket knows close codes, not status codes. An `HTTPException` that leaves its handler after `accept()` is no clean
-close: the client sees its connection break off, and the log shows a traceback.
+close: the client sees its connection break off, and the log shows a traceback. Before `accept()` the client is refused
+as meant, and the log still shows `ASGI callable returned without completing handshake`, an error for each attempt.
 
 ## Use instead
 `raise WebSocketException(code=1008, reason="…")`: before `accept()` it is a clean refusal, after it a clean close.
@@ -9,7 +10,7 @@ close: the client sees its connection break off, and the log shows a traceback.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Route, Statement
+from fastapi_audit.evidence import Call, Function, Route, Statement
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -45,6 +46,31 @@ rule = Rule(
                 await websocket.send_text("welcome")
             """,
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, WebSocket
+
+            app = FastAPI()
+
+            @app.websocket("/status")
+            async def status(websocket: WebSocket, key: str = "") -> None:
+                if key != "secret":
+                    raise HTTPException(status_code=401, detail=f"unknown key {key}")  # finding
+                await websocket.accept()
+            """,
+            fixed="""
+            from fastapi import WebSocketException
+            from fastapi import FastAPI, HTTPException, WebSocket
+
+            app = FastAPI()
+
+            @app.websocket("/status")
+            async def status(websocket: WebSocket, key: str = "") -> None:
+                if key != "secret":
+                    raise WebSocketException(code=1008)
+                await websocket.accept()
+            """,
+        ),
         Good(
             """
             from fastapi import Depends, FastAPI, Header, HTTPException, WebSocket, WebSocketException
@@ -76,6 +102,8 @@ rule = Rule(
 )
 
 EXCEPTIONS = ("fastapi.HTTPException", "starlette.exceptions.HTTPException")
+LONGEST_REASON = 100
+"""A close frame takes 123 bytes; a longer reason is an error of its own."""
 CAUGHT_BY = frozenset({*EXCEPTIONS, "Exception", "BaseException"})
 
 
@@ -90,12 +118,22 @@ def sockets(route: Route) -> Iterator[Finding]:
             continue
         if any(not CAUGHT_BY.isdisjoint(h.types) for t in statement.tries for h in t.handlers):
             continue
+        late = _is_accepted(function, statement)
         yield statement.finding(
-            f"`{route.full_path}` is a WebSocket, where HTTPException is no answer: the client sees a broken connection and "
-            "the log a traceback. Raise `WebSocketException(code=1008)`.",
+            f"`{route.full_path}` is a WebSocket, where HTTPException is no answer: "
+            + ("the client sees a broken connection and the log a traceback. " if late else "the log shows an error. ")
+            + "Raise `WebSocketException(code=1008)`.",
             operation=route.operation,
             fix=_fix(statement),
+            severity=None if late else Severity.LOW,
         )
+
+
+def _is_accepted(function: Function, statement: Statement) -> bool:
+    """Whether the socket may be open by then: accepted here, or handed to something that may accept it."""
+    before = [c for c in function.calls if c.location < statement.location]
+    given = [a for c in before for a in (*c.arguments, *c.keywords.values())]
+    return any(c.method == "accept" for c in before) or any(a.is_a("fastapi.WebSocket") for a in given)
 
 
 def _fix(statement: Statement) -> Fix | None:
@@ -103,7 +141,8 @@ def _fix(statement: Statement) -> Fix | None:
     if not isinstance(made, Call) or function is None or made.spreads:
         return None
     detail = made.argument("detail", 1)
-    reason = f", reason={detail.text}" if detail is not None and isinstance(detail.constant, str) else ""
+    short = detail is not None and detail.kind == "constant" and len(detail.text) < LONGEST_REASON
+    reason = f", reason={detail.text}" if detail is not None and short else ""
     edits = [made.replace(f"WebSocketException(code=1008{reason})")]
     added = function.module.import_edit("from fastapi import WebSocketException")
     if added is not None and function.module.scope.lookup("WebSocketException") is None:
