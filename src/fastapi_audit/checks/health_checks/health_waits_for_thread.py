@@ -55,6 +55,7 @@ rule = Rule(
             import sqlite3
 
             from fastapi import Depends, FastAPI
+            from fastapi.responses import JSONResponse
             from pydantic import BaseModel
 
             app = FastAPI()
@@ -77,11 +78,16 @@ rule = Rule(
             @app.get("/livez")
             async def livez() -> Health:
                 return Health(status="ok")
+
+            @app.get("/health")
+            def moved() -> JSONResponse:
+                return JSONResponse({"error": "it is /livez now"}, status_code=404)
             """
         ),
     ],
 )
 
+LOWEST_ERROR = 400
 QUICK = frozenset({"debug", "info", "dict", "str", "int", "time.time", "datetime.datetime.now"})
 
 
@@ -104,7 +110,15 @@ def probes(route: Route) -> Iterator[Finding]:
 def _only_answers(function: Function) -> bool:
     """Whether nothing in it can take long: it makes models and constants, and says so in the log."""
     known = all(_is_quick(c) for c in function.calls)
-    return known and not function.statements_of("loop", "with", "import")
+    return (
+        known and not any(_refuses(c) for c in function.calls) and not function.statements_of("loop", "with", "import")
+    )
+
+
+def _refuses(call: Call) -> bool:
+    """Whether it makes an error: what always answers one is no health check."""
+    status = call.argument("status_code")
+    return status is not None and isinstance(status.constant, int) and status.constant >= LOWEST_ERROR
 
 
 def _is_quick(call: Call) -> bool:
