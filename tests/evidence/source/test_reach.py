@@ -137,6 +137,11 @@ ON_LOOP = {
         "route",
         "f → block",
     ),
+    "a file that is read": (
+        '@app.get("/")\nasync def f():\n    with open("x") as file:\n        return file.read()',
+        "route",
+        "f",
+    ),
     "what a variable keeps until it is forgotten": (
         (
             "kept = None\n\ndef load():\n    global kept\n    if kept is not None:\n        return kept\n    block()\n"
@@ -247,6 +252,9 @@ OFF_LOOP = {
     ),
     "what is cached and so runs once": (
         '@functools.cache\ndef work():\n    block()\n\n@app.get("/")\nasync def f():\n    work()'
+    ),
+    "a file that is read in a thread": (
+        '@app.get("/")\nasync def f():\n    with open("x") as file:\n        return await asyncio.to_thread(file.read)'
     ),
     "what a variable of the module keeps": (
         "kept = None\n\ndef load():\n    global kept\n    if kept is not None:\n        return kept\n    block()\n"

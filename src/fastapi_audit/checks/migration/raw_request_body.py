@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Model, Parameter, Route
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 SIGNED = re.compile(r"signature|hmac|webhook", re.IGNORECASE)
 """Whoever signs a body sends JSON; and the raw bytes are needed."""
@@ -20,6 +20,7 @@ rule = Rule(
     __name__,
     __doc__,
     severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
     references=["https://fastapi.tiangolo.com/tutorial/body/"],
     examples=[
         Bad(

@@ -65,6 +65,11 @@ rule = Rule(
                 return a.limit
 
 
+            @app.get("/example")
+            def example(filters: Filters) -> str:
+                return "what a body may look like, for the documentation"
+
+
             @app.api_route("/both", methods=["GET", "POST"])
             def both(filters: Filters) -> int:
                 return filters.limit
@@ -84,7 +89,7 @@ def bodies(route: Route) -> Iterator[Finding]:
     if route.kind != "http" or route.function is None or not set(route.methods) <= {"GET", "HEAD"}:
         return
     for parameter in route.function.parameters:
-        if takes_body(parameter):
+        if takes_body(parameter) and route.function.reads(parameter.name):
             yield Finding(
                 f"`{parameter.name}` of `{route.operation}` is read from the body, which clients and proxies do not send with GET. Take "
                 "it from the query with `Query()`",

@@ -411,7 +411,7 @@ def blocking_calls(body: Body) -> Iterator[Blocking]:
         wait = None if name is None else _wait(name)
         if name is None or wait is None or runs_once(call):
             continue
-        if not (_returns_at_once(call, wait) or _is_cheap_hash(call, name)):
+        if not (_returns_at_once(call, wait) or _is_cheap_hash(call, name) or _is_read_in_threads(call, name)):
             found = Blocking(call, name, wait)
             library = "files" if wait.kind in {"file", "bulk"} else found.library
             by_library.setdefault((library, wait.kind), []).append(found)
@@ -443,6 +443,25 @@ def _returns_at_once(call: Call, wait: Wait) -> bool:
         return False
     given = [call.argument("block", 0), call.argument("timeout")]
     return any(e is not None and e.constant in (False, 0) for e in given)
+
+
+THREADS = frozenset(
+    {
+        "asyncio.to_thread", "starlette.concurrency.run_in_threadpool", "anyio.to_thread.run_sync",
+        "asyncio.EventLoop.run_in_executor",
+    }
+)  # fmt: skip
+
+
+def _is_read_in_threads(call: Call, name: str) -> bool:
+    """`with open(path) as file: await to_thread(file.read)`: opening alone takes microseconds."""
+    file = call.assigned_to if name == "open" else None
+    if file is None:
+        return False
+    using = [
+        c for c in call.body.calls if any(e.mentions(file) for e in (c.callee, *c.arguments, *c.keywords.values()))
+    ]
+    return bool(using) and all(c.name in THREADS for c in using if c.node is not call.node)
 
 
 def _is_cheap_hash(call: Call, name: str) -> bool:
