@@ -24,10 +24,15 @@ rule = Rule(
     examples=[
         Bad(
             """
-            from fastapi import Depends, FastAPI, Form
-            from fastapi.security import OAuth2PasswordRequestForm
+            from fastapi import Depends, FastAPI
+            from fastapi.security import APIKeyCookie, OAuth2PasswordRequestForm
 
+            session = APIKeyCookie(name="session", auto_error=False)
             app = FastAPI()
+
+            @app.api_route("/login", methods=["GET", "POST"])  # finding
+            def login_page(password: str = "", known: str | None = Depends(session)) -> bool:
+                return known is not None or password == "1234"
 
             @app.post("/auth/login")  # finding
             def login(name: str = "ada", password: str = "") -> bool:
@@ -143,13 +148,17 @@ SENSITIVE = re.compile(
     r"|forgot-password|recover(?:-password|y)?|register|magic-link|access-token)/?$",
     re.IGNORECASE,
 )
+LOGIN = re.compile(r"/(?:log-?in|sign-?in)/?$", re.IGNORECASE)
 SIGN_UP = re.compile(r"/(?:sign-?up|register)/?$", re.IGNORECASE)
 FORM = ("fastapi.security.OAuth2PasswordRequestForm", "fastapi.security.OAuth2PasswordRequestFormStrict")
 
 
 @rule.check
 def routes(route: Route, project: Project) -> Iterator[Finding]:
-    if route.kind != "http" or "POST" not in route.methods or route.function is None or route.auth:
+    if route.kind != "http" or "POST" not in route.methods or route.function is None:
+        return
+    # A login is for those who have not signed in, whatever cookies its dependencies read.
+    if route.auth and LOGIN.search(route.full_path) is None:
         return
     if route.path_parameters:
         return  # `/services/{name}/register` registers a service, not a person
@@ -158,15 +167,16 @@ def routes(route: Route, project: Project) -> Iterator[Finding]:
         return
     if any(True for _ in limits_of(route)) or project.gateway_limit is not None:
         return
+    operation = f"POST {route.full_path}"
     if SIGN_UP.search(route.full_path):
         yield route.finding(
-            f"Nothing limits how often `{route.operation}` may be called: anybody can create accounts without end. "
+            f"Nothing limits how often `{operation}` may be called: anybody can create accounts without end. "
             "Limit it by address.",
             severity=Severity.MEDIUM,
         )
         return
     yield route.finding(
-        f"Nothing limits how often `{route.operation}` may be tried: passwords and codes can be guessed at full speed. "
+        f"Nothing limits how often `{operation}` may be tried: passwords and codes can be guessed at full speed. "
         "Limit it by account and by address."
     )
 
