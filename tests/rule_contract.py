@@ -90,7 +90,7 @@ def _probed(rule: Rule, example: Example, folder: Path) -> Result:
         identity=first,
         second=second,
         permissions=Permissions(mutating=True),
-        limits=Limits(rate=1000.0),
+        limits=Limits(rate=1000.0, max_requests=1000),
     )
     live = probe(probing, rule.nouns)
     return judge(rule, probed(live, folder.name))

@@ -5,7 +5,9 @@ from fastapi_audit.evidence.live import Live, Progress, probe
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
+from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
+from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
 from fastapi_audit.evidence.live.probing import (
     Identity,
@@ -82,6 +84,7 @@ __all__ = [
     "CrossOriginAnswer",
     "Dependency",
     "ErrorAnswer",
+    "ExaminedOperation",
     "ExceptionHandler",
     "Exchange",
     "Expression",
@@ -95,6 +98,7 @@ __all__ = [
     "LimitedFunction",
     "Limits",
     "Live",
+    "MeasuredLatency",
     "Metric",
     "Middleware",
     "Model",

@@ -96,7 +96,7 @@ def document(server: Server) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def contract(server: Server) -> Contract:
-    question = Question(document(server), server.url, {"X-API-Key": "s3cr3t-token"}, seconds=8)
+    question = Question(document(server), server.url, (("X-API-Key", "s3cr3t-token"),), seconds=8)
     return asyncio.run(examine(question))
 
 
@@ -167,7 +167,7 @@ def test_a_cancelled_run_ends_at_once_with_all_its_processes(server: Server) -> 
 def test_headers_stand_in_a_file_and_not_on_the_command_line() -> None:
     from fastapi_audit.evidence.live.contract import _command, _configuration  # noqa: PLC0415
 
-    question = Question({}, "http://127.0.0.1:1", {"Authorization": 'Bearer "quoted"'})
+    question = Question({}, "http://127.0.0.1:1", (("Authorization", 'Bearer "quoted"'),))
 
     assert "quoted" not in json.dumps(_command(question))
     assert '"Authorization" = "Bearer \\"quoted\\""' in _configuration(question)

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling, Target, histogram, sample
+from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling, histogram, sample
 from fastapi_audit.evidence.live.launch import Launch, launched
+from fastapi_audit.evidence.live.probing import Target
 from fastapi_audit.evidence.live.statistics import quantile
 from fastapi_audit.model import Verdict
 
@@ -90,6 +91,10 @@ def server(tmp_path: Path) -> Iterator[int]:
         yield server.port
 
 
+def target(_operation: str | None) -> Target:
+    return Target()
+
+
 def always() -> bool:
     return True
 
@@ -109,7 +114,7 @@ def recorded(port: int, path: str) -> list[float]:
 def test_the_95th_percentile_is_never_less_than_the_one_that_the_server_recorded(
     server: int, path: str, slowest_ms: float
 ) -> None:
-    [whole, operation] = sampled(server, path, Pace(rate=100, requests=600, warm_up=0)).rows(Target())
+    [whole, operation] = sampled(server, path, Pace(rate=100, requests=600, warm_up=0)).rows(target)
 
     truth = recorded(server, path)
     assert operation.operation == f"GET {path}"
@@ -124,7 +129,7 @@ def test_a_stall_that_a_closed_loop_hides_is_seen(server: int) -> None:
     with httpx.Client(trust_env=False) as client:
         url = URL.format(server, "/stall")
         closed = sorted(client.get(url).elapsed.total_seconds() * 1000 for _ in range(450))
-    [whole, _] = sampled(server, "/stall", Pace(rate=200, requests=900)).rows(Target())
+    [whole, _] = sampled(server, "/stall", Pace(rate=200, requests=900)).rows(target)
 
     assert closed[-1] > 500
     assert whole.p95_ms > 200
@@ -134,7 +139,7 @@ def test_a_stall_that_a_closed_loop_hides_is_seen(server: int) -> None:
 
 @pytest.mark.slow
 def test_a_server_error_is_an_error_and_a_refusal_is_not(server: int) -> None:
-    [whole, _] = sampled(server, "/failing", Pace(rate=200, requests=300, warm_up=0)).rows(Target())
+    [whole, _] = sampled(server, "/failing", Pace(rate=200, requests=300, warm_up=0)).rows(target)
 
     assert whole.errors == 60
     assert whole.error_verdict is Verdict.FAIL
@@ -159,7 +164,7 @@ def test_nothing_is_sent_that_is_not_permitted(server: int) -> None:
 
 
 def test_few_samples_decide_nothing() -> None:
-    assert list(Sampling((), complete=True).rows(Target())) == []
+    assert list(Sampling((), complete=True).rows(target)) == []
 
 
 def test_a_histogram_counts_every_sample_below_its_bound() -> None:

@@ -12,6 +12,7 @@ from fastapi_audit.errors import IncompleteError
 from fastapi_audit.evidence.live import Live, Progress
 from fastapi_audit.evidence.live.budget import Budget, BudgetSpent
 from fastapi_audit.evidence.live.client import Client, connected
+from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.launch import Launch, Server
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
@@ -165,6 +166,7 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         session.operations if session else (),
         session.no_operations if session else gathered.ended,
         conductor.budget.requests,
+        tuple(each.row for each in gathered.subjects.get(MeasuredLatency, ()) if isinstance(each, MeasuredLatency)),
         ended=gathered.ended,
         interrupted=gathered.ended == INTERRUPTED,
     )

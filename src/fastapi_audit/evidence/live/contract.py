@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fastapi_audit.evidence.live import redaction
+from fastapi_audit.evidence.live.probing import Headers
 from fastapi_audit.model import EvidenceKind, Observation
 
 SERVER_ERROR = "not_a_server_error"
@@ -51,7 +53,7 @@ class Question:
     document: Mapping[str, Any]
     """The OpenAPI document, already fetched and bounded."""
     base_url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = ()
     mutating: bool = False
     """Whether methods beyond GET may be sent."""
     seconds: int = 20
@@ -59,6 +61,14 @@ class Question:
     rate: int = 100
     """Requests per second, at most."""
     timeout_s: float = 5.0
+    shown_at: str = ""
+    """The address that a report shows instead; `base_url` when not given."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What no report may show, beyond what looks like a secret."""
+
+    def clean(self, text: str) -> str:
+        """A text for a report."""
+        return redaction.text(text.replace(self.base_url, self.shown_at or self.base_url), self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,7 @@ async def examine(question: Question) -> Contract:
         (folder / "openapi.json").write_text(json.dumps(question.document), encoding="utf-8")
         (folder / "schemathesis.toml").write_text(_configuration(question), encoding="utf-8")
         ending = await _run(_command(question), folder, question.seconds + question.timeout_s + 10)
-        tested, requests = _read(folder / "events.ndjson")
+        tested, requests = _read(folder / "events.ndjson", question)
         if not tested and not ending:
             ending = _last_line(folder / "output.txt") or "Schemathesis tested nothing and said nothing"
         return Contract(tuple(tested), requests, ending)
@@ -124,7 +134,7 @@ def _command(question: Question) -> list[str]:
 
 def _configuration(question: Question) -> str:
     """TOML; a JSON string is a TOML string. Headers stand here, since a command line is seen by every user."""
-    headers = [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in question.headers.items()]
+    headers = [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in question.headers]
     lines = [
         f"seed = {SEED}",
         f"max-time = {question.seconds}",
@@ -196,7 +206,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await asyncio.wait_for(process.wait(), GRACE_SECONDS)
 
 
-def _read(report: Path) -> tuple[list[ExaminedOperation], int]:
+def _read(report: Path, question: Question) -> tuple[list[ExaminedOperation], int]:
     """The operations in the order of the alphabet, and how many requests were sent."""
     requests: dict[str, int] = {}
     broken: dict[str, dict[str, BrokenPromise]] = {}
@@ -205,7 +215,7 @@ def _read(report: Path) -> tuple[list[ExaminedOperation], int]:
         interactions = recorder.get("interactions") or {}
         requests[operation] = requests.get(operation, 0) + len(interactions)
         found = broken.setdefault(operation, {})
-        for promise in _broken(recorder.get("checks") or {}, interactions):
+        for promise in _broken(recorder.get("checks") or {}, interactions, question):
             found.setdefault(promise.check, promise)
     tested = [
         ExaminedOperation(name, count, tuple(broken[name].values()))
@@ -226,14 +236,20 @@ def _recorders(report: Path) -> Iterator[Event]:
                     yield finished["recorder"]
 
 
-def _broken(checks: Event, interactions: Event) -> Iterator[BrokenPromise]:
+def _broken(checks: Event, interactions: Event, question: Question) -> Iterator[BrokenPromise]:
     for case, nodes in checks.items():
         for node in nodes:
             failure = (node.get("failure_info") or {}).get("failure") or {}
             if node.get("status") == "failure" and node.get("name") in CHECKS and case in interactions:
                 title = _text(failure.get("title"))
                 seen = _observation(_text(failure.get("message")) or title, interactions[case])
-                yield BrokenPromise(node["name"], title, seen)
+                yield BrokenPromise(node["name"], title, _cleaned(seen, question))
+
+
+def _cleaned(seen: Observation, question: Question) -> Observation:
+    """Schemathesis hides credentials by the names of headers; their values may stand anywhere."""
+    texts = (seen.message, seen.request, seen.response, seen.reproduction)
+    return Observation(seen.kind, *map(question.clean, texts))
 
 
 def _observation(message: str, interaction: Event) -> Observation:

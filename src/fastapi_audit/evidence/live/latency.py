@@ -10,12 +10,13 @@ import math
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
+from fastapi_audit.evidence.live.probing import Headers, Target
 from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
 from fastapi_audit.model import LatencyRow
 
@@ -37,7 +38,7 @@ class Planned:
     method: str
     url: str
     """Absolute."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = ()
     content: bytes | None = None
 
 
@@ -75,15 +76,6 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What is asked of an operation."""
-
-    p95_ms: float = 200.0
-    errors: float = 0.001
-    """A share, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sampling:
     """All samples of one timetable."""
 
@@ -91,15 +83,15 @@ class Sampling:
     complete: bool
     """Whether the whole timetable was kept; not when it was stopped, or was too far behind."""
 
-    def rows(self, target: Target, own: Mapping[str, Target] | None = None) -> Iterator[LatencyRow]:
+    def rows(self, target_of: Callable[[str | None], Target]) -> Iterator[LatencyRow]:
         """The whole service first, then each operation in the order of the alphabet, each against its own target."""
         if self.samples:
-            yield row(None, self.samples, target)
+            yield row(None, self.samples, target_of(None))
         by_operation: dict[str, list[Sample]] = defaultdict(list)
         for sample in self.samples:
             by_operation[sample.operation].append(sample)
         for operation, samples in sorted(by_operation.items()):
-            yield row(operation, samples, (own or {}).get(operation, target))
+            yield row(operation, samples, target_of(operation))
 
 
 def row(operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
@@ -210,7 +202,7 @@ async def _send(client: httpx.AsyncClient, each: Planned) -> int | None:
     try:
         async with (
             asyncio.timeout(client.timeout.read),
-            client.stream(each.method, each.url, headers=each.headers, content=each.content) as answer,
+            client.stream(each.method, each.url, headers=list(each.headers), content=each.content) as answer,
         ):
             async for part in answer.aiter_raw():
                 length += len(part)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
+from fastapi_audit.evidence.live.permission import SAFE_METHODS
 from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Named, Probing
 
 if TYPE_CHECKING:
@@ -94,6 +95,15 @@ class Session:
         """GET operations that may be called, and whose arguments are known."""
         for each in self.operations:
             if each.method == "GET" and self._may_call(each) and each.path() is not None:
+                yield each
+
+    @property
+    def callable_operations(self) -> Iterator[ServedOperation]:
+        """What may be called: GET operations, and with --mutating those that change something too."""
+        for each in self.operations:
+            changes = each.method not in SAFE_METHODS and self.probing.permissions.mutating
+            skipped = (named := self.named(each)) is not None and named.skip
+            if self._may_call(each) or (changes and not skipped):
                 yield each
 
     def _may_call(self, operation: ServedOperation) -> bool:

@@ -1,0 +1,72 @@
+"""A request that clients may send crashes the handler
+
+The handler raised, and the client got a server error, for a request that the service's own description allows, or for one
+that it should have refused with 422. Whoever finds it can fill the log and the error budget at will.
+
+## Use instead
+Validate what the handler relies on: bounds and patterns on parameters (`Query(gt=0)`), a 404 for what is not there. Then
+the client learns what was wrong with its request.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import ExaminedOperation
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    cwe="CWE-755",
+    references=[
+        "https://fastapi.tiangolo.com/tutorial/query-params-str-validations/",
+        "https://schemathesis.readthedocs.io/en/stable/reference/checks/",
+    ],
+    examples=[
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/share")
+            async def share(people: int) -> float:
+                return 100 / people
+            """
+        ),
+        Good(
+            """
+            from typing import Annotated
+
+            from fastapi import FastAPI, HTTPException, Query
+
+            app = FastAPI()
+
+            @app.get("/share")
+            async def share(people: Annotated[int, Query(gt=0, le=1000)]) -> float:
+                return 100 / people
+
+            @app.get("/leads/{lead_id}")
+            async def lead(lead_id: int) -> str:
+                raise HTTPException(404)
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
+    if examined.server_error:
+        yield Finding(
+            f"`{examined.operation}` answers with a server error to a request that any client may send. Refuse such input, "
+            "or handle it.",
+            operation=examined.operation,
+            observations=(examined.server_error,),
+        )
+
+
+@rule.proof
+def a_query_of_zero_is_a_server_error(bad: Served) -> None:
+    assert bad.get("/share?people=4").json() == 25
+    assert bad.get("/share?people=0").status_code == 500

@@ -1,0 +1,70 @@
+"""Operation fails more often than its target
+
+Called with arguments that its own description allows, at a steady pace, this operation answers with server errors, or not
+at all, more often than the target: 0.1 % unless the configuration says otherwise. The finding is made only when even the
+lower bound of the rate, at 95 %, lies above the target; a refusal such as 404 or 429 is an answer and no error.
+
+## Use instead
+Read the traceback in the server's log: a race, a pool that runs dry, or a dependency that fails shows up under load first.
+"""
+
+from collections.abc import Iterator
+
+from fastapi_audit.evidence import MeasuredLatency
+from fastapi_audit.model import EvidenceKind, Verdict
+from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity
+
+rule = Rule(
+    __name__,
+    __doc__,
+    severity=Severity.HIGH,
+    references=["https://sre.google/sre-book/service-level-objectives/"],
+    examples=[
+        Bad(
+            """
+            from itertools import count
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+            served = count(1)
+
+            @app.get("/leads")
+            async def leads() -> list[str]:
+                if next(served) % 5 == 0:
+                    raise RuntimeError("the pool is empty")
+                return ["Ada"]
+            """
+        ),
+        # A refusal is an answer, however often it is given.
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            @app.get("/leads/{lead_id}")
+            async def lead(lead_id: int) -> str:
+                raise HTTPException(404)
+            """
+        ),
+    ],
+)
+
+
+@rule.check
+def above_target(measured: MeasuredLatency) -> Iterator[Finding]:
+    row = measured.row
+    if measured.operation is not None and row.error_verdict is Verdict.FAIL:
+        seen = f"{row.errors} of {row.samples} requests failed; the target is {row.error_target * 100:g} %"
+        yield Finding(
+            f"`{measured.operation}` fails more often than its target, on requests that its description allows. The "
+            "server's log has the traceback.",
+            operation=measured.operation,
+            observations=(Observation(EvidenceKind.LIVE, seen),),
+        )
+
+
+@rule.proof
+def some_requests_fail(bad: Served) -> None:
+    assert sorted(bad.get("/leads").status_code for _ in range(10)) == [200] * 8 + [500] * 2

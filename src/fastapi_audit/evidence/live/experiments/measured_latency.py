@@ -1,0 +1,58 @@
+"""How long the operations take under a paced load, and how often they fail."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi_audit.evidence.live.session import Experiment, Phase, Session
+from fastapi_audit.model import LatencyRow
+
+MOST_OPERATIONS = 20
+SHARE_OF_REQUESTS = 5
+"""A fifth of all that a probe may send."""
+SHARE_OF_TIME = 0.4
+"""Of what is left."""
+RATE = 50.0
+"""Requests per second at most: far from what stresses a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLatency:
+    """One operation, or the whole service, against its targets."""
+
+    row: LatencyRow
+
+    @property
+    def operation(self) -> str | None:
+        """`GET /users/{id}`; `None` is the whole service."""
+        return self.row.operation
+
+    @property
+    def interval(self) -> str:
+        """What is known of the P95, as a report says it."""
+        row = self.row
+        return (
+            f"P95 {row.p95_ms:.0f} ms over {row.samples} requests at a steady pace, with 95 % confidence between "
+            f"{row.p95_low_ms:.0f} and {row.p95_high_ms:.0f} ms; the target is {row.p95_target_ms:g} ms"
+        )
+
+
+async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
+    """Calls the operations that may be called, in turns, by a timetable; the whole service comes first."""
+    from fastapi_audit.evidence.live.latency import Pace, Planned, sample  # noqa: PLC0415  a scan imports this module
+
+    limits, budget = session.probing.limits, session.client.budget
+    rate = min(RATE, limits.rate)
+    requests = min(1000, limits.max_requests // SHARE_OF_REQUESTS, int(budget.seconds_left * SHARE_OF_TIME * rate))
+    planned = [
+        Planned(
+            each.key, "GET", session.client.address.url + (each.path() or ""), (*session.user.headers, *each.headers())
+        )
+        for each in [*session.safe_operations][:MOST_OPERATIONS]
+    ]
+    pace = Pace(rate, requests, timeout_s=limits.request_s)
+    sampling = await sample(planned, pace, budget.take)
+    for row in sampling.rows(session.probing.target_of):
+        yield MeasuredLatency(row)
+
+
+experiment = Experiment(MeasuredLatency, observe, phase=Phase.MEASURE, needs_operations=True)
