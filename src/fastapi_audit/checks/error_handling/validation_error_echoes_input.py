@@ -94,6 +94,7 @@ rule = Rule(
                 email: str
                 password_hint_shown: bool = False
                 token_count: int = 0
+                next_token: str = ""
 
             class Account(BaseModel):
                 password: str
@@ -133,7 +134,9 @@ rule = Rule(
 )
 
 SECRET = re.compile(
-    r"(.*_)?(password|passwd|secret|api_?key|private_?key|card_number|cvv|ssn|pin|token)", re.IGNORECASE
+    r"(.*_)?(password|passwd|secret|api_?key|private_?key|card_number|cvv|ssn|pin)"
+    r"|((access|refresh|api|auth|bot)_)?token",
+    re.IGNORECASE,
 )
 VALIDATION = "fastapi.exceptions.RequestValidationError"
 TEXTS = ("str", "pydantic.SecretStr", "pydantic.types.SecretStr")

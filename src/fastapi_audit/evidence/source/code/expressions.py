@@ -137,6 +137,11 @@ class Expression(Placed):
         return None if members is None else [dotted_name(m) for m in members]
 
     @property
+    def owner(self) -> "Expression | None":
+        """What an attribute is read from: `lead` of `lead.company`."""
+        return Expression.of(self.node.value, self.body) if isinstance(self.node, syntax.Attribute) else None
+
+    @property
     def operator(self) -> str | None:
         """The symbol of an operation: `+`, `%`, `or`, `==`, `not` …"""
         return self.node.operator if isinstance(self.node, syntax.Operation) else None
