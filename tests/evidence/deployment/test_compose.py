@@ -7,7 +7,7 @@ from fastapi_audit.evidence.deployment import Service, ServiceKind
 
 
 def service(reading: Reading, text: str, name: str = "api") -> Service:
-    found = reading({"compose.yaml": text}).service(name, "compose.yaml")
+    found = next((s for s in reading({"compose.yaml": text}).services if s.name == name), None)
     assert found is not None
     return found
 
@@ -156,10 +156,8 @@ def test_a_file_that_only_changes_services_is_partial_and_adds_its_keys(reading:
             "compose.override.yaml": "services:\n  api:\n    privileged: true",
         }
     )
-    base, override, prod = (deployment.service("api", f"compose{part}.yaml") for part in ("", ".override", ".prod"))
-    assert base is not None
-    assert override is not None
-    assert prod is not None
+    by_path = {s.path: s for s in deployment.services}
+    base, override, prod = (by_path[f"compose{part}.yaml"] for part in ("", ".override", ".prod"))
     assert (base.partial, override.partial, prod.partial) == (False, True, True)
     assert (base.production, override.production, prod.production) == (True, False, True)
     assert base.keys == {"image", "restart"}

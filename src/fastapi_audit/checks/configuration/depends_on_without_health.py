@@ -92,7 +92,7 @@ def services(service: Service, project: Project) -> Iterator[Finding]:
         return
     retries = any(m.imports_any(*RETRYING) for m in project.source.application_modules)
     for dependency in service.depends_on:
-        store = project.deployment.service(dependency.service, service.path)
+        store = project.deployment.beside(service, dependency.service)
         if store and store.is_datastore and dependency.condition in STARTED:
             yield _finding(service, dependency, store, retries=retries)
 

@@ -112,5 +112,5 @@ def services(service: Service, project: Project) -> Iterator[Finding]:
 
 def _ends(service: Service, project: Project) -> bool:
     """Whether another service waits for its end."""
-    waiting = (d for s in project.deployment.services if s.path == service.path for d in s.depends_on)
+    waiting = (d for s in project.deployment.services if s.project == service.project for d in s.depends_on)
     return any(d.service == service.name and d.condition == "service_completed_successfully" for d in waiting)

@@ -161,7 +161,7 @@ def _in_front(command: ServerCommand, project: Project) -> tuple[str, bool] | No
     service = command.service
     if service is None or service.network_mode:
         return None
-    together = [s for s in project.deployment.production_services if s.path == service.path]
+    together = [s for s in project.deployment.production_services if s.project == service.project]
     proxies = [s for s in together if s.kind is ServiceKind.PROXY and not s.network_mode]
     if not proxies:
         return None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fastapi_audit.evidence.deployment.command_line import (
@@ -17,7 +17,7 @@ from fastapi_audit.evidence.deployment.files import is_development
 from fastapi_audit.evidence.deployment.image_reference import ImageReference
 from fastapi_audit.evidence.deployment.ports import Port, compose_ports
 from fastapi_audit.evidence.deployment.text import Document, Text
-from fastapi_audit.evidence.deployment.variables import fill, required
+from fastapi_audit.evidence.deployment.variables import fill
 from fastapi_audit.evidence.deployment.yaml import Mapping, Node, Scalar, Sequence
 from fastapi_audit.model import Edit, Location
 
@@ -103,11 +103,13 @@ class Service:
     production: bool = True
     """Whether neither file name, profile nor folder says development, test or example."""
     partial: bool = False
-    """Whether it only changes a service of another file (or `extends` one), so that a missing key says nothing."""
+    """Whether it only changes a service of another file, or extends an unknown one: a missing key says nothing."""
     keys: frozenset[str] = frozenset()
     """The keys it has, those that related files of production add included."""
     required: frozenset[str] = frozenset()
     """The variables without which compose refuses the whole file, because one place of it asks with `?`."""
+    project: str = ""
+    """The compose file that is started with it: its own, or the one that includes that."""
     kind: ServiceKind = ServiceKind.OTHER
 
     @property
@@ -191,17 +193,8 @@ class Service:
         return self.body.added(key, value)
 
 
-def services(document: Document, top: tuple[Node, ...]) -> Iterator[Service]:
-    """The services of a compose file."""
-    asked = required(document.text)
-    for root in top:
-        listed = root.mapping("services") if isinstance(root, Mapping) else None
-        for pair in listed.pairs if listed else ():
-            if isinstance(pair.value, Mapping):
-                yield replace(_service(document, pair.key, pair.value), required=asked)
-
-
-def _service(document: Document, key: Text, body: Mapping) -> Service:
+def service_of(document: Document, key: Text, body: Mapping) -> Service:
+    """The service of a name and a body, what it extends taken over."""
     profiles = tuple(text.value for text in _texts(body.get("profiles")))
     written = body.scalar("image")
     image = (
@@ -229,7 +222,7 @@ def _service(document: Document, key: Text, body: Mapping) -> Service:
         tuple(_names(body.get("secrets"), "source")),
         profiles,
         production=not is_development(document.path) and not any(is_development(p) for p in profiles),
-        partial=(image is None and build is None) or "extends" in own,
+        partial=image is None and build is None,
         keys=own,
     )
 
@@ -340,5 +333,5 @@ def _test(node: Node | None) -> CommandLine | None:
     return CommandLine(node.text, words[1:] if words[0].value == "CMD" else words)
 
 
-IS_COMPOSE = re.compile(r"(?:^|[._-])compose(?:[._-][^/]*)?\.ya?ml$", re.IGNORECASE)
+IS_COMPOSE = re.compile(r"(?:^|[._-])compose(?:[._-].*)?\.ya?ml$", re.IGNORECASE)
 """The file names of compose files."""

@@ -103,9 +103,10 @@ class Deployment:
         """Whether any file says how the service runs in production."""
         return bool(self.production_commands or self.workloads or self.production_services)
 
-    def service(self, name: str, path: str) -> Service | None:
-        """The service of a name in a compose file."""
-        return next((s for s in self.services if s.name == name and s.path == path), None)
+    def beside(self, service: Service, name: str) -> Service | None:
+        """The service of a name that is started with another one: of its file, or of one that is included."""
+        found = [s for s in self.services if s.name == name and s.project == service.project]
+        return next((s for s in found if s.path == service.path), found[0] if found else None)
 
     def commands_of(self, service: Service) -> tuple[ServerCommand, ...]:
         """The web servers that a service starts."""
@@ -172,7 +173,7 @@ class Deployment:
 
 def _way(command: ServerCommand) -> str:
     if command.service:
-        return command.service.path
+        return command.service.project
     if command.workload:
         return command.workload.path.rpartition("/")[0] or "kubernetes"
     return command.path

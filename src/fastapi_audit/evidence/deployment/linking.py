@@ -76,7 +76,7 @@ def image_of(service: Service, images: tuple[Image, ...]) -> Image | None:
     """The Dockerfile that a service is built from."""
     if service.build is None:
         return None
-    folder = posixpath.dirname(service.path)
+    folder = posixpath.dirname(service.build.text.path)
     path = posixpath.normpath(posixpath.join(folder, service.build.context, service.build.dockerfile))
     return next((image for image in images if image.path == path), None)
 
@@ -139,7 +139,7 @@ class _Linker:
         """The Dockerfile of another service of the same file that names the image this one runs."""
         name = service.image.name if service.image else None
         for other in self.parts.services if name else ():
-            same = other.path == service.path and other.image is not None and other.image.name == name
+            same = other.project == service.project and other.image is not None and other.image.name == name
             if same and other.build:
                 return image_of(other, self.parts.images)
         return None
@@ -271,7 +271,8 @@ class _Linker:
         outside = self.dotenv(posixpath.join(folder, ".env"))
         known = environment_of(stage.env if stage else (), {}, certain=False)
         for name in service.env_files:
-            known |= self.dotenv(posixpath.normpath(posixpath.join(folder, name.value)))
+            beside = posixpath.dirname(name.path)
+            known |= self.dotenv(posixpath.normpath(posixpath.join(beside, name.value)))
         return known | environment_of(service.environment, outside, certain=True)
 
     def dotenv(self, path: str) -> dict[str, Variable]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastapi_audit.evidence.deployment import dockerfile, git_index, gunicorn, shell
-from fastapi_audit.evidence.deployment.compose import IS_COMPOSE, Service, services
+from fastapi_audit.evidence.deployment.compose import IS_COMPOSE, Service
+from fastapi_audit.evidence.deployment.compose_joining import ComposeFile, Joining
 from fastapi_audit.evidence.deployment.datastores import (
     IS_POSTGRES,
     IS_REDIS,
@@ -50,7 +51,7 @@ class _Reader:
     files: Files
     tracked: frozenset[str] | None
     images: list[Image] = field(default_factory=list)
-    services: list[Service] = field(default_factory=list)
+    compose_files: dict[str, ComposeFile] = field(default_factory=dict)
     workloads: list[Workload] = field(default_factory=list)
     ingresses: list[Ingress] = field(default_factory=list)
     settings: list[ConfigData] = field(default_factory=list)
@@ -144,7 +145,21 @@ class _Reader:
 
     def compose(self, path: str) -> None:
         for document, top in self.nodes(path):
-            self.services.extend(services(document, top))
+            self.compose_files[path] = ComposeFile.of(document, top)
+
+    def services(self) -> tuple[Service, ...]:
+        """Of all compose files, joined."""
+        known = frozenset(self.files.paths)
+
+        def further(path: str) -> ComposeFile | None:
+            if path in known:
+                self.compose(path)
+            return self.compose_files.get(path)
+
+        def note(message: str, place: Location) -> None:
+            self.files.note("include", message, place)
+
+        return tuple(Joining(dict(self.compose_files), further, note).services())
 
     def yaml(self, path: str) -> None:
         if self.files.mentions(path, b"apiVersion:", b"kind:"):
@@ -241,7 +256,7 @@ def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
     asked = requirements(files)
     most = {a.target: a.maximum for a in reader.autoscalers if a.maximum}
     workloads = tuple(replace(w, most_replicas=most.get(w.name)) for w in reader.workloads)
-    listed = _with_related_keys(tuple(reader.services))
+    listed = _with_related_keys(reader.services())
     parts = Parts(
         tuple(reader.images),
         listed,

@@ -194,7 +194,8 @@ class _Builder:
     """Turns the syntax tree of one file into nodes."""
 
     document: Document
-    anchors: dict[str, Node] = field(default_factory=dict)
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    """What each stands for, and of how many values that consists: each use of it means them all again."""
     count: int = 0
 
     def top(self, root: SgNode, language: str) -> Iterator[Node]:
@@ -232,6 +233,7 @@ class _Builder:
 
     def node(self, node: SgNode, depth: int) -> Node:
         """The node of a syntax node, with its anchor remembered."""
+        before = self.count
         self.spend(depth)
         anchor, built = "", None
         inner = list(self.contents(node)) if node.kind() in {"block_node", "flow_node"} else [node]
@@ -242,7 +244,7 @@ class _Builder:
                 built = self.value(child, depth)
         result = built or Scalar(self.stretch(node).part(0, 0))
         if anchor:
-            self.anchors[anchor] = result
+            self.anchors[anchor] = (result, self.count - before)
         return result
 
     def value(self, node: SgNode, depth: int) -> Node:
@@ -262,7 +264,9 @@ class _Builder:
         if name not in self.anchors:
             message = f"uses the alias *{name} where no such anchor is complete"
             raise NotYamlError(message)
-        return self.anchors[name]
+        meant, size = self.anchors[name]
+        self.spend(0, size)
+        return meant
 
     def items(self, node: SgNode, depth: int) -> Iterator[Node]:
         for child in self.contents(node):
