@@ -41,6 +41,8 @@ FUNCTIONS = "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; f{n + 1}; }}\n" for n in ran
         ("Dockerfile", b"\x7fELF\0\0\xff\xfe", "is binary"),
         ("Dockerfile", "FROM caf\xe9".encode("latin-1"), "is not UTF-8"),
         ("Dockerfile", "RUN nothing\n", "it has no FROM"),
+        ("Dockerfile", "FROM {{ image }}\nCMD a\n", "is a template"),
+        ("Dockerfile", "FROM a\n{% if b %}\nUSER c\n{% endif %}\n", "is a template"),
         ("Dockerfile", "FROM a\n" + "ENV A=1\n" * 100_000, "or no end"),
         ("compose.yaml", b"services:\n" + b"  a: {image: x}\n" * 3_300_000, "is larger than 1 MB"),
         ("compose.yaml", "services:\n  - a\n b: c\n", "is not valid YAML"),

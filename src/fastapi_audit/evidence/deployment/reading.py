@@ -42,6 +42,8 @@ from fastapi_audit.evidence.deployment.yaml import Node, NotYamlError, documents
 from fastapi_audit.model import Location
 
 MOST_FILES = 3000
+TEMPLATE = re.compile(r"^[ \t]*(?:FROM\b.*)?(?:\{\{|\{%|<%)", re.MULTILINE | re.IGNORECASE)
+"""A Dockerfile that a tool fills in; `{{` inside of other instructions is a format of docker or Go."""
 
 
 @dataclass(slots=True)
@@ -121,6 +123,9 @@ class _Reader:
 
     def image(self, path: str) -> None:
         for document in self.document(path):
+            if TEMPLATE.search(document.text):
+                self.files.skipped(path, "is a template; only what it renders to could be read, so it is left alone")
+                continue
             image = dockerfile.image(document)
             if image:
                 self.images.append(image)
