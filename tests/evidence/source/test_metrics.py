@@ -40,3 +40,25 @@ def test_an_application_that_measures_nothing(tmp_path: Path) -> None:
 
     assert source.metrics == []
     assert not source.exports_metrics
+
+
+def test_series_are_named_as_prometheus_gets_them(tmp_path: Path) -> None:
+    code = """
+from fastapi import FastAPI
+from prometheus_client import Counter, Gauge, Histogram
+
+app = FastAPI()
+made = Counter("leads_total", "", namespace="acme", subsystem="crm")
+size = Gauge("queue", "", unit="jobs")
+took = Histogram("took_seconds", "")
+unknown = Gauge("a", "", namespace=app.title)
+"""
+    (tmp_path / "main.py").write_text(code, encoding="utf-8")
+    made, size, took, unknown = gather(Gathering(root=tmp_path, use_cache=False)).source.metrics
+
+    assert made.full_name == "acme_crm_leads_total"
+    assert made.series == {"acme_crm_leads_total", "acme_crm_leads_created"}
+    assert size.series == {"queue_jobs"}
+    assert took.series == {f"took_seconds_{ending}" for ending in ("bucket", "count", "sum", "created")}
+    assert unknown.full_name is None
+    assert unknown.series == set()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fastapi_audit.evidence.deployment.command_line import seconds
 from fastapi_audit.evidence.deployment.files import is_development
+from fastapi_audit.evidence.deployment.promql import series
 from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.evidence.deployment.yaml import Mapping, Node, Scalar, Sequence
 from fastapi_audit.model import Location
@@ -22,6 +23,8 @@ class ScrapeJob:
     metrics_path: str
     interval: float | None
     """Seconds; `None` for the global one."""
+    discovers: bool
+    """Whether something else than this file names targets too: Kubernetes, Consul, DNS, a file."""
     body: Mapping = field(repr=False)
 
     @property
@@ -64,6 +67,11 @@ class AlertRule:
     def location(self) -> Location:
         return self.body.location
 
+    @property
+    def series(self) -> tuple[Text, ...]:
+        """The series that it asks for, each with its place."""
+        return tuple(series(self.expression))
+
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
@@ -78,6 +86,11 @@ class Dashboard:
     @property
     def location(self) -> Location:
         return Location(self.path, 1)
+
+    @property
+    def series(self) -> tuple[Text, ...]:
+        """The series that its panels ask for, each with its place."""
+        return tuple(name for expression in self.expressions for name in series(expression))
 
 
 def prometheus_configs(document: Document, top: tuple[Node, ...]) -> Iterator[PrometheusConfig]:
@@ -103,6 +116,7 @@ def _job(body: Mapping) -> ScrapeJob:
         targets,
         path.value if path else "/metrics",
         seconds(interval.value) if interval else None,
+        any(pair.key.value.endswith("_sd_configs") for pair in body.pairs),
         body,
     )
 
