@@ -8,7 +8,7 @@ from leads.database import get_db
 router = APIRouter()
 
 
-@router.get("/health")
+@router.get("/health")  # wrong: health-without-timeout
 async def health(db=Depends(get_db)) -> dict[str, str]:  # wrong: health-dependency-outside-try
     try:
         await db.execute(text("SELECT 1"))

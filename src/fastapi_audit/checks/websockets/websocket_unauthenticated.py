@@ -53,6 +53,30 @@ rule = Rule(
                     print("gone")
             """
         ),
+        Bad(
+            """
+            from fastapi import APIRouter, Depends, FastAPI, WebSocket
+            from fastapi.security import HTTPBearer
+
+            agents = APIRouter(prefix="/agents")
+
+            @agents.post("/chat")
+            async def chat(prompt: str) -> str:
+                return prompt
+
+            @agents.websocket("/work")  # finding
+            async def work(websocket: WebSocket) -> None:
+                await websocket.accept()
+                await websocket.send_text(await websocket.receive_text())
+
+            app = FastAPI()
+            app.include_router(agents)
+
+            @app.get("/leads", dependencies=[Depends(HTTPBearer())])
+            def leads() -> list[str]:
+                return ["ada"]
+            """
+        ),
         Good(
             """
             from typing import Annotated
@@ -142,7 +166,10 @@ def sockets(route: Route) -> Iterator[Finding]:
 def _is_open_on_purpose(route: Route) -> bool:
     """Whether its router serves everyone, while others of the application do not."""
     siblings = [r for r in route.app.routes if r.router is route.router and not r.is_websocket]
-    return bool(siblings) and not any(r.auth for r in siblings) and any(r.auth for r in route.app.root.all_routes)
+    # A single route that writes and is open may be as forgotten as the socket.
+    tells = len(siblings) > 1 or not any(r.is_mutating for r in siblings)
+    open_router = bool(siblings) and tells and not any(r.auth for r in siblings)
+    return open_router and any(r.auth for r in route.app.root.all_routes)
 
 
 def _is_public(route: Route) -> bool:
