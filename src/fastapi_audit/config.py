@@ -92,6 +92,8 @@ class Settings:
     """Whether an ignore comment has to say why."""
     auth_dependencies: tuple[str, ...] = ()
     """Dotted names of further dependencies that authenticate."""
+    rules: tuple[str, ...] = ()
+    """Folders of the team's own rules in YAML, relative to the config file."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
 
 

@@ -36,7 +36,7 @@ def markdown(rule: Rule, level: int = 1) -> str:
         *_examples(rule),
         *_suppression(rule),
         *_references(rule),
-        f"Source: `{_source(rule)}`",
+        f"Source: `{_source(rule)}`{_author(rule)}",
     ]
     return _lowered("\n\n".join(part for part in parts if part), level - 1) + "\n"
 
@@ -143,7 +143,20 @@ def _references(rule: Rule) -> Iterator[str]:
         yield "\n".join(f"- <{url}>" for url in rule.references)
 
 
+def _author(rule: Rule) -> str:
+    """Who answers for a rule that is not ours."""
+    match rule.origin:
+        case "fastapi-audit":
+            return ""
+        case "project":
+            return ", a rule of this project's team"
+        case package:
+            return f", a rule of the installed package `{package}`"
+
+
 def _source(rule: Rule) -> str:
+    if rule.file:
+        return rule.file
     folder = "src/" if rule.module.startswith("fastapi_audit.") else ""
     return folder + rule.module.replace(".", "/") + ".py"
 

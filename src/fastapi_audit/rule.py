@@ -191,7 +191,9 @@ class Check:
     subject: type
     run: Callable[..., Iterator[Finding | Refutation]]
     of: tuple[str, ...] = ()
-    """Dotted names; a check of `Call` sees only calls to these (`requests.*` takes all below)."""
+    """Dotted names; a check of `Call` sees only calls to these (`requests.*` takes all below).
+
+    For `Ground` they are contexts."""
     wants_project: bool = False
 
     @property
@@ -226,6 +228,10 @@ class Rule:
     """A version range of one framework, such as `fastapi>=0.137`."""
     unproven: str | None = None
     """Why the claim has no proof here: it needs a service, a container or a browser, or is a policy."""
+    file: str | None = None
+    """The YAML file, with its line, of a rule that the project's team wrote; `None` for one written in Python."""
+    has_fix: bool = False
+    """Whether it repairs although no example shows it."""
     checks: list[Check] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
 
@@ -243,6 +249,12 @@ class Rule:
     def item(self) -> int:
         """The number of the checklist item."""
         return BY_PACKAGE[self.package].number
+
+    @property
+    def origin(self) -> str:
+        """Who wrote it: `fastapi-audit`, `project` for the team's own, else the package that it is installed with."""
+        package = self.module.partition(".")[0]
+        return "project" if self.file else {"fastapi_audit": "fastapi-audit"}.get(package, package)
 
     @property
     def title(self) -> str:
@@ -266,8 +278,8 @@ class Rule:
 
     @property
     def fixable(self) -> bool:
-        """Whether a bad example shows a fix."""
-        return any(e.fixed is not None for e in self.bad)
+        """Whether a bad example shows a fix, or the rule says that it has one."""
+        return self.has_fix or any(e.fixed is not None for e in self.bad)
 
     @property
     def nouns(self) -> tuple[type, ...]:

@@ -14,10 +14,21 @@ from fastapi_audit.rule import Rule
 GROUP = "fastapi_audit.rules"
 """Entry points of this group name further packages that are laid out like this one."""
 
+MESSAGE = 200
+"""Characters of a foreign exception that are told."""
+
+_REMEDY = "repair or uninstall the package"
+
 
 def load() -> tuple[Rule, ...]:
-    """Every rule, in the order of the checklist, then by name."""
+    """Every rule, in the order of the checklist, then by name; `UsageError` where an installed one cannot be used."""
     rules = [*_rules(__name__), *(rule for package in _installed() for rule in _further(package))]
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        first = seen.setdefault(rule.name, rule)
+        if first is not rule:
+            message = f"two rules are called `{rule.name}`: {first.module} and {rule.module}; {_REMEDY}"
+            raise UsageError(message)
     return tuple(sorted(rules, key=lambda rule: (rule.item, rule.name)))
 
 
@@ -48,11 +59,22 @@ def _rules(package: str) -> Iterator[Rule]:
 
 
 def _further(package: str) -> list[Rule]:
+    """The rules of an installed package; whatever it raises while it is imported is one line."""
     try:
-        return list(_rules(package))
-    except ImportError as error:
-        message = f"the rules of {package} cannot be loaded: {error}; repair or uninstall the package"
+        rules = list(_rules(package))
+    except UsageError:
+        raise
+    # Foreign code runs here: its syntax error or wrong call must not look like a bug of ours.
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:MESSAGE]
+        message = f"the rules of {package} cannot be loaded: {what}; {_REMEDY}"
         raise UsageError(message) from error
+    if not rules:
+        message = (
+            f"{package} has no rules: it needs packages named like items, such as `{package}.websockets`; {_REMEDY}"
+        )
+        raise UsageError(message)
+    return rules
 
 
 def _installed() -> Iterator[str]:

@@ -6,13 +6,12 @@ from pathlib import Path
 import typer
 
 from fastapi_audit.audit import Choice, complained, of_files, of_service, read, together
-from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
 from fastapi_audit.cli.ending import exit_code, interrupted, warn_of
 from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.probing import Wishes
 from fastapi_audit.cli.progress import progress
-from fastapi_audit.cli.settings import Target, accepted_findings, listed, settings
+from fastapi_audit.cli.settings import Target, accepted_findings, listed, rules_of, settings
 from fastapi_audit.cli.streams import warn
 from fastapi_audit.errors import IncompleteError
 from fastapi_audit.evidence import Gathering, Probing, Project, asked, inspect
@@ -88,7 +87,7 @@ def audit(
         error_target=error_target,
     )
     probing = wishes.probing(chosen.probe)
-    rules = load()
+    rules = rules_of(target, config, chosen, isolated=isolated)
     choice = Choice.of(rules, chosen, accepted_findings(target, chosen, baseline))
     gathering = Gathering(target.root, chosen.exclude, not no_cache, auth_names=chosen.auth_dependencies)
     whole = Whole(target, choice, probing, timeout)

@@ -8,8 +8,7 @@ import typer
 
 from fastapi_audit.audit import run
 from fastapi_audit.baselining import Accepted, Baseline, read, written
-from fastapi_audit.checks import load
-from fastapi_audit.cli.settings import FOLDER, Target, baseline_file, settings
+from fastapi_audit.cli.settings import FOLDER, Target, baseline_file, rules_of, settings
 from fastapi_audit.cli.streams import save, warn
 from fastapi_audit.errors import IncompleteError, UsageError
 from fastapi_audit.evidence import Gathering
@@ -53,7 +52,8 @@ def _scanned(path: Path, file: Path | None, config: Path | None, *, isolated: bo
     target = Target.of(path)
     chosen = settings(target, config, {}, isolated=isolated)
     gathering = Gathering(target.root, chosen.exclude, auth_names=chosen.auth_dependencies)
-    card = run(gathering, load(), replace(chosen, fail_on_new=False), target.shown, Baseline()).scorecard
+    rules = rules_of(target, config, chosen, isolated=isolated)
+    card = run(gathering, rules, replace(chosen, fail_on_new=False), target.shown, Baseline()).scorecard
     if card.incomplete:
         message = "a rule crashed, so the findings are not whole; `fastapi-audit scan` names it"
         raise IncompleteError(message)

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from fastapi_audit.audit import Choice, of_service
-from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
 from fastapi_audit.cli.ending import exit_code, interrupted, warn_of
 from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.probing import Wishes
 from fastapi_audit.cli.progress import progress
-from fastapi_audit.cli.settings import Target, listed, settings
+from fastapi_audit.cli.settings import Target, listed, rules_of, settings
 from fastapi_audit.evidence import Probing
 from fastapi_audit.model import ExitCode
 from fastapi_audit.reports import Material
@@ -73,7 +72,7 @@ def probe(
         error_target=error_target,
     )
     probing = wishes.probing(chosen.probe)
-    rules = load()
+    rules = rules_of(folder, config, chosen, isolated=isolated)
     choice = Choice.of(rules, chosen)
     with progress() as tell:
         audit = of_service(probing, name_of(probing), choice, tell)

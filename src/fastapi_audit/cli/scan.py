@@ -12,7 +12,7 @@ from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
 from fastapi_audit.cli.ending import exit_code, warn_of
 from fastapi_audit.cli.output import Output
-from fastapi_audit.cli.settings import Target, accepted_findings, listed, settings
+from fastapi_audit.cli.settings import Target, accepted_findings, listed, rules_of, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering
@@ -62,7 +62,8 @@ def scan(
     }
     chosen = settings(target, config, given, isolated=isolated)
     accepted = accepted_findings(target, chosen, baseline)
-    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes, baseline=accepted)
+    rules = rules_of(target, config, chosen, isolated=isolated)
+    run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes, rules=rules, baseline=accepted)
     code = run.preview() if diff else run.scan(output, fix=fix, show_suppressed=show_suppressed)
     raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
 

@@ -6,10 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from fastapi_audit import checks
 from fastapi_audit.baselining import DEFAULT, Baseline
 from fastapi_audit.baselining import read as read_baseline
 from fastapi_audit.config import Settings, discover, load
 from fastapi_audit.errors import ConfigError, TargetError, UsageError
+from fastapi_audit.rule import Rule
 
 FOLDER = "Folder of the project; a file stands for its folder."
 
@@ -77,6 +79,22 @@ def baseline_file(target: Target, chosen: Settings) -> Path:
         message = f"`baseline`: {chosen.baseline} is outside the project; keep it inside, or give it with --baseline"
         raise ConfigError(message)
     return place
+
+
+def rules_of(target: Target, config: Path | None, chosen: Settings, *, isolated: bool = False) -> tuple[Rule, ...]:
+    """Every rule of a run: ours, those of installed packages, and the team's own in the folders of the config."""
+    ours = checks.load()
+    file = None if isolated else config or discover(target.root)
+    if file is None or not chosen.rules:
+        return ours
+
+    from fastapi_audit import own_rules  # noqa: PLC0415  most projects have none, and YAML has its price
+
+    home = file.resolve().parent
+    # The config of the audited project is as little trusted as its code; one that the user keeps elsewhere is theirs.
+    theirs = config is not None and not home.is_relative_to(target.root)
+    own = own_rules.load([(home / name, name) for name in chosen.rules], ours, None if theirs else home)
+    return tuple(sorted((*ours, *own), key=lambda rule: (rule.item, rule.name)))
 
 
 def _seen_from(root: Path, file: Path, read: Settings) -> Settings:

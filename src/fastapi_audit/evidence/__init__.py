@@ -53,6 +53,7 @@ from fastapi_audit.evidence.source.databases import (
     SESSIONS,
     SQLALCHEMY_SESSIONS,
 )
+from fastapi_audit.evidence.source.grounds import CONTEXTS, Ground
 from fastapi_audit.evidence.source.handing import Holder, holders
 from fastapi_audit.evidence.source.keeping import is_kept, is_remembered
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
@@ -67,6 +68,7 @@ from fastapi_audit.evidence.source.variables import Change, Variable, class_chan
 
 __all__ = [
     "CONNECTS",
+    "CONTEXTS",
     "DRIVER_CONNECTS",
     "ORM_SESSIONS",
     "ROLES",
@@ -92,6 +94,7 @@ __all__ = [
     "ForgedHostAnswer",
     "Function",
     "Gathering",
+    "Ground",
     "Handler",
     "Holder",
     "Identity",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence import deployment as deploying
 from fastapi_audit.evidence import source as reading
@@ -16,6 +17,7 @@ from fastapi_audit.evidence.source.cache import Store
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
+from fastapi_audit.evidence.source.grounds import Ground, grounds
 from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functions
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
@@ -23,6 +25,10 @@ from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.revisions import Revision, newest_revisions
 from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.patterns.matching import Matches
+    from fastapi_audit.evidence.patterns.pattern import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class Project:
     live: Live | None = None
     """What a probe has seen, when the service was probed."""
     _texts: dict[str, str | None] = field(default_factory=dict)
+    _grounds: dict[tuple[str, ...], list[Ground]] = field(default_factory=dict)
+    _matches: "dict[tuple[Pattern, ...], Matches]" = field(default_factory=dict)
 
     @property
     def routes(self) -> tuple[RouteRow, ...]:
@@ -98,11 +106,15 @@ class Project:
         return any(g.kind is kind and g.status is Collection.COLLECTED for g in self.gathered)
 
     def subjects(self, kind: type, of: tuple[str, ...] = ()) -> Sequence[object]:
-        """Everything of one kind, in the order of the files; for `Call`, narrowed to the dotted names `of`."""
+        """Everything of one kind, in file order; `of` narrows `Call` to dotted names, `Ground` to contexts."""
         if kind is Project:
             return [self]
         if kind is Call:
             return self.source.calls_to(*of)
+        if kind is Ground:
+            if of not in self._grounds:
+                self._grounds[of] = grounds(self.source, of)
+            return self._grounds[of]
         if kind in deploying.SUBJECTS:
             return deploying.SUBJECTS[kind](self.deployment)
         if kind is RunningApp:
@@ -135,6 +147,15 @@ class Project:
             return admits_only(asked, str(wanted.specifier))
         return wanted.specifier.contains(used, prereleases=True)
 
+    def matches(self, patterns: "tuple[Pattern, ...]") -> "Matches":
+        """Where the patterns of a team match in the application's code; all of them are looked for at once."""
+        if patterns not in self._matches:
+            from fastapi_audit.evidence.patterns.matching import match  # noqa: PLC0415  only a team's own rules match
+
+            files = [module.file for module in self.source.application_modules]
+            self._matches[patterns] = match(patterns, files)
+        return self._matches[patterns]
+
     def text(self, path: str) -> str | None:
         """The text of a file of the project, for excerpts and fixes; `None` when it cannot be read."""
         if path not in self._texts:
@@ -166,7 +187,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
 }
 
 SUBJECTS: dict[type, EvidenceKind] = {
-    **dict.fromkeys([Project, Call, *_LISTS], EvidenceKind.SOURCE),
+    **dict.fromkeys([Project, Call, Ground, *_LISTS], EvidenceKind.SOURCE),
     **dict.fromkeys(deploying.SUBJECTS, EvidenceKind.DEPLOYMENT),
     **dict.fromkeys([RunningApp, Operation], EvidenceKind.APP),
     **dict.fromkeys(EXPERIMENTS, EvidenceKind.LIVE),

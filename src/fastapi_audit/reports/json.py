@@ -99,6 +99,8 @@ def rule_document(rule: Rule) -> Object:
         "applies_to": rule.applies_to,
         "cwe": rule.cwe,
         "references": list(rule.references),
+        "origin": rule.origin,
+        "file": rule.file,
     }
 
 

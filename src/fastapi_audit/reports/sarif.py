@@ -106,7 +106,7 @@ def _driver(rules: list[Rule]) -> Object:
 
 def _rule(rule: Rule) -> Object:
     properties: Object = {
-        "tags": [rule.package.replace("_", "-"), *_weakness(rule.cwe)],
+        "tags": [rule.package.replace("_", "-"), *_authors(rule), *_weakness(rule.cwe)],
         "precision": PRECISION[rule.confidence],
         "problem.severity": PROBLEMS[rule.severity],
     }
@@ -129,6 +129,11 @@ def _weakness(cwe: str | None) -> list[str]:
         return []
     owasp = [f"external/owasp/{OWASP[cwe]}-2023"] if cwe in OWASP else []
     return ["security", f"external/cwe/cwe-{int(cwe.removeprefix('CWE-')):03}", *owasp]
+
+
+def _authors(rule: Rule) -> list[str]:
+    """Tells a team's own and installed rules from ours."""
+    return [] if rule.origin == "fastapi-audit" else [f"origin/{rule.origin}"]
 
 
 def _sentence(text: str) -> str:

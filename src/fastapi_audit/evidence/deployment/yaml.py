@@ -94,6 +94,8 @@ class Mapping:
     """Whether it is written with braces."""
     own: frozenset[str] = field(default=frozenset(), repr=False)
     """The keys that stand here and are not merged in."""
+    repeated: tuple[Text, ...] = field(default=(), repr=False)
+    """The keys that stand here once more; the last of them wins."""
 
     @property
     def location(self) -> Location:
@@ -280,6 +282,7 @@ class _Builder:
     def mapping(self, node: SgNode, depth: int) -> Mapping:
         own: dict[str, Pair] = {}
         merged: list[Node] = []
+        repeated: list[Text] = []
         for child in self.contents(node):
             if child.kind() not in PAIRS:
                 continue
@@ -287,13 +290,14 @@ class _Builder:
             if pair.key.value == "<<":
                 merged.append(pair.value)
             else:
+                repeated += [pair.key] if pair.key.value in own else []
                 own[pair.key.value] = pair
         pairs = dict(own)
         for source in merged:
             for mapping in source.items if isinstance(source, Sequence) else (source,):
                 self.merge(pairs, mapping)
         flow = node.kind() != "block_mapping"
-        return Mapping(self.stretch(node), tuple(pairs.values()), flow, frozenset(own))
+        return Mapping(self.stretch(node), tuple(pairs.values()), flow, frozenset(own), tuple(repeated))
 
     def merge(self, pairs: dict[str, Pair], source: Node) -> None:
         if not isinstance(source, Mapping):

@@ -1,0 +1,1 @@
+"""What the rules that a team writes itself look for in the code: read from YAML, checked, matched by ast-grep."""
