@@ -10,9 +10,10 @@ answer, and a character outside latin-1 is a 500.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Call, Expression
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -102,7 +103,18 @@ HEADERS = frozenset({"content-type", "content-disposition"})
 def from_the_request(call: Call) -> Iterator[Finding]:
     for what, value in _described(call):
         origin = next((o for o in value.origins if o.is_text), None)
-        if origin is not None:
+        if origin is None:
+            continue
+        if what.lower().startswith("content-disposition"):
+            found = value.finding(
+                f"The {what} of this answer is made of `{origin.what}`, which the caller writes: a quote changes the name "
+                "under which the file is saved, a character outside latin-1 is a 500. Quote it in `filename*=UTF-8''…`.",
+                severity=Severity.MEDIUM,
+                trace=origin.steps,
+            )
+            # What the text names was often looked up before, and is then one of a few.
+            yield replace(found, confidence=Confidence.MEDIUM)
+        else:
             yield value.finding(
                 f"The {what} of this answer is made of `{origin.what}`, which the caller writes: it decides how browsers "
                 "read the body. Choose from a fixed table.",
