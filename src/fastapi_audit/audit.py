@@ -7,7 +7,18 @@ from fastapi_audit.baselining import Baseline
 from fastapi_audit.checks import chosen
 from fastapi_audit.config import Settings
 from fastapi_audit.errors import TargetError
-from fastapi_audit.evidence import Gathering, Live, Probing, Progress, Project, agree, gather, probe, probed
+from fastapi_audit.evidence import (
+    Gathering,
+    Live,
+    Probing,
+    Progress,
+    Project,
+    agree,
+    gather,
+    probe,
+    probed,
+    uncollected,
+)
 from fastapi_audit.fingerprinting import fingerprinted
 from fastapi_audit.judging import judge, not_run
 from fastapi_audit.merging import merged
@@ -61,6 +72,7 @@ class Choice:
         return {noun for rule in self.rules if rule.name in self.selected for noun in rule.nouns}
 
 
+@uncollected()
 def run(
     gathering: Gathering,
     rules: Sequence[Rule],
@@ -74,6 +86,7 @@ def run(
     return replace(audit, scorecard=complained(audit.scorecard, choice.baseline))
 
 
+@uncollected()
 def of_files(project: Project, choice: Choice, root: str) -> Audit:
     """What the rules say of the files, and of the imported application where it was asked."""
     return Audit(_judged(project, choice, root), project)

@@ -1,5 +1,7 @@
 """`fastapi-audit scan`: source and deployment files; the project is never imported or run."""
 
+import gc
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +17,7 @@ from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.settings import Target, accepted_findings, listed, rules_of, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
-from fastapi_audit.evidence import Gathering
+from fastapi_audit.evidence import Gathering, uncollected
 from fastapi_audit.model import ExitCode
 from fastapi_audit.reports import Material, counted
 from fastapi_audit.rule import Rule
@@ -64,7 +66,10 @@ def scan(
     accepted = accepted_findings(target, chosen, baseline)
     rules = rules_of(target, config, chosen, isolated=isolated)
     run = Run(target, chosen, use_cache=not no_cache, unsafe=unsafe_fixes, rules=rules, baseline=accepted)
-    code = run.preview() if diff else run.scan(output, fix=fix, show_suppressed=show_suppressed)
+    # Fixing audits several times, and must be able to let go of the audit before.
+    with nullcontext() if fix else uncollected():
+        code = run.preview() if diff else run.scan(output, fix=fix, show_suppressed=show_suppressed)
+        gc.freeze()  # the process ends here: no reason to look through the whole model once more
     raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
 
 

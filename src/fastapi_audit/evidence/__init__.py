@@ -1,6 +1,7 @@
 """Everything that is known of the audited project, and every subject that a rule may ask for."""
 
 from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable, agree, inspect
+from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.live import Live, Progress, probe
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
@@ -148,4 +149,5 @@ __all__ = [
     "read_identity",
     "route_caches",
     "streamed_by",
+    "uncollected",
 ]

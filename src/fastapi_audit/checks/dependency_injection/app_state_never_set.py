@@ -103,8 +103,8 @@ def _reads(project: Project) -> Iterator[tuple[str, Expression]]:
     for function in project.source.functions:
         if function.in_request is None:
             continue
-        for expression in function.expressions:
-            found = READ.match(expression.written or "") if expression.kind == "attribute" else None
+        for expression in function.expressions_of("attribute"):
+            found = READ.match(expression.written or "")
             if found is not None and found[1] not in seen and not found[1].startswith("_") and not expression.tries:
                 seen.add(found[1])
                 yield found[1], expression

@@ -126,9 +126,9 @@ def repeated_routes(route: Route) -> Iterator[Finding]:
 
 
 def repeats(route: Route, first: Route) -> bool:
-    if first.function is not None and route.function is not None and first.function.node is route.function.node:
+    if first.template != route.template or first.kind == "mount" or first.location == route.location:
         return False
-    if first.kind == "mount" or first.location == route.location or first.template != route.template:
+    if first.function is not None and route.function is not None and first.function.node is route.function.node:
         return False
     return set(first.conditions) <= set(route.conditions) and first.answers(route.methods)
 

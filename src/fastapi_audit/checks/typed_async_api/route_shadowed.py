@@ -168,13 +168,13 @@ def ahead_of(route: Route) -> list[Route]:
 
 
 def hides(earlier: Route, route: Route) -> bool:
-    if earlier.location == route.location or not earlier.pattern or earlier.template == route.template:
+    if not earlier.matches(route.sample) or earlier.template == route.template or not earlier.answers(route.methods):
+        return False
+    if earlier.location == route.location:
         return False
     if earlier.function is not None and route.function is not None and earlier.function.node is route.function.node:
         return False
-    if not set(earlier.conditions) <= set(route.conditions):
-        return False
-    return earlier.answers(route.methods) and earlier.matches(route.sample)
+    return set(earlier.conditions) <= set(route.conditions)
 
 
 @rule.proof

@@ -1,8 +1,8 @@
 """What the Python files say; nothing is imported or run."""
 
-import gc
 from collections.abc import Sequence
 
+from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source.cache import Store, key_of
 from fastapi_audit.evidence.source.facts import Facts
 from fastapi_audit.evidence.source.files import Tree
@@ -16,9 +16,7 @@ __all__ = ["Source", "read"]
 
 def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None) -> Source:
     """Reads every Python file of a tree and links them; facts that the store holds are not extracted again."""
-    enabled = gc.isenabled()
-    gc.disable()  # facts are trees without cycles: the collector only costs time
-    try:
+    with uncollected():
         contents = {path: content for path in tree.python if (content := tree.read(path)) is not None}
         facts = _facts(contents, store)
         modules = Modules()
@@ -26,9 +24,6 @@ def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None)
             modules.add(path, facts[path], content)
         modules.link(tree.python)
         source = Source(modules, auth_names)
-    finally:
-        if enabled:
-            gc.enable()
     source.unresolved[:0] = [
         Unresolved("file", f"{path} cannot be parsed: {facts[path][3]}", Location(path, 1))
         for path in contents

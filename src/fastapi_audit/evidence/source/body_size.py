@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.composition import App, Route
 from fastapi_audit.evidence.source.handing import is_maximum
+from fastapi_audit.evidence.source.remembering import remembered
 
 DEEPEST, MOST = 4, 200
 """How far calls are followed, and to how many functions at most."""
@@ -13,6 +14,7 @@ COMPARING = frozenset({"<", "<=", ">", ">="})
 LENGTH = "content-length"
 
 
+@remembered
 def limits_body(route: Route) -> bool:
     """Whether a request to a route is refused for its size before its body is taken."""
     if route.argument("max_body_size") is not None or app_limits_body(route.app):
@@ -20,6 +22,7 @@ def limits_body(route: Route) -> bool:
     return any(d.function is not None and looks_at_size(d.function) for d in route.dependencies)
 
 
+@remembered
 def app_limits_body(app: App) -> bool:
     """Whether an application, or one that it is mounted in, refuses requests for their size."""
     current: App | None = app
@@ -32,20 +35,25 @@ def app_limits_body(app: App) -> bool:
     return False
 
 
+@remembered
 def looks_at_size(function: Function) -> bool:
     """Whether a function, or what it calls, compares the size of an upload or of the request with something."""
     seen = {id(function.node)}
     pending = [(function, 0)]
     while pending:
         current, depth = pending.pop()
-        if any(_bounds(e, current) for e in current.expressions):
+        if _compares_size(current):
             return True
-        for call in current.calls if depth < DEEPEST else ():
-            target = call.target
-            if target is not None and id(target.node) not in seen and len(seen) < MOST:
+        for target in current.targets if depth < DEEPEST else ():
+            if id(target.node) not in seen and len(seen) < MOST:
                 seen.add(id(target.node))
                 pending.append((target, depth + 1))
     return False
+
+
+@remembered
+def _compares_size(function: Function) -> bool:
+    return any(_bounds(e, function) for e in function.expressions_of("operation"))
 
 
 def _bounds(expression: Expression, function: Function) -> bool:
@@ -75,9 +83,7 @@ def _reads_size(part: Expression) -> bool:
 
 
 def _assigned(name: str, function: Function) -> Iterator[Expression]:
-    for statement in function.statements_of("assign"):
-        if statement.value is not None and any(t.written == name for t in statement.targets):
+    for statement in function.assignments_to(name):
+        if statement.value is not None:
             yield statement.value
-    for expression in function.expressions:
-        if expression.assigned_to == name:
-            yield expression
+    yield from function.taken_by(name)

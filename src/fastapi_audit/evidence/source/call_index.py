@@ -16,6 +16,7 @@ class CallIndex:
 
     def __init__(self, source: "Source") -> None:
         self.source = source
+        self._names: dict[int, str | None] = {}
 
     @cached_property
     def _by_method(self) -> dict[str, list[Call]]:
@@ -29,17 +30,29 @@ class CallIndex:
         """The calls to these dotted names in the application's code; `requests.*` takes everything below."""
         wanted = {n for n in names if not n.endswith(".*")}
         prefixes = tuple(n[:-1] for n in names if n.endswith(".*"))
-        candidates: list[Call] = []
+        found: list[Call] = []
         if prefixes:
-            candidates = [c for cs in self._by_method.values() for c in cs]
+            below = (n for n in self._by_name if n in wanted or n.startswith(prefixes))
+            found = [c for name in below for c in self._by_name[name]]
         else:
-            candidates = [c for m in self._methods_of(wanted) for c in self._by_method.get(m, ())]
-        found = [
-            c
-            for c in candidates
-            if (n := c.name) is not None and (n in wanted or (prefixes and n.startswith(prefixes)))
-        ]
+            candidates = (c for m in self._methods_of(wanted) for c in self._by_method.get(m, ()))
+            found = [c for c in candidates if self._name(c) in wanted]
         return sorted(found, key=lambda c: (c.file.path, c.node.start))
+
+    def _name(self, call: Call) -> str | None:
+        if id(call) not in self._names:
+            self._names[id(call)] = call.name
+        return self._names[id(call)]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Call]]:
+        found: dict[str, list[Call]] = {}
+        for calls in self._by_method.values():
+            for call in calls:
+                name = self._name(call)
+                if name is not None:
+                    found.setdefault(name, []).append(call)
+        return found
 
     def _methods_of(self, names: set[str]) -> set[str]:
         """The last parts that calls to these names may be written with, aliases of imports included."""

@@ -4,13 +4,13 @@ What comes out can be marshalled: it is cached by content and handed over by wor
 """
 
 import ast
-import gc
 import io
 import re
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
+from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
@@ -55,10 +55,8 @@ def extract(source: bytes) -> Facts:
 
 def parse(source: bytes) -> ast.Module:
     """The `ast` of a file; raises `UnreadableError` with the line and the reason."""
-    enabled = gc.isenabled()
-    gc.disable()
     try:
-        with warnings.catch_warnings():
+        with uncollected(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except SyntaxError as problem:
@@ -67,9 +65,6 @@ def parse(source: bytes) -> ast.Module:
         raise UnreadableError(message) from problem
     except (ValueError, RecursionError, MemoryError) as problem:
         raise UnreadableError(str(problem) or "is nested too deeply to be read") from problem
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:

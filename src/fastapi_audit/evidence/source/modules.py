@@ -66,7 +66,8 @@ class SourceFile:
         """The column from 1 in code points of a place that `ast` gives in bytes."""
         if line > len(self.lines):
             return byte_column + 1
-        return len(self.lines[line - 1][:byte_column].decode("utf-8", "replace")) + 1
+        before = self.lines[line - 1][:byte_column]
+        return (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
 
     def location(self, node: Node) -> Location:
         """Where a node stands."""
@@ -88,6 +89,11 @@ class SourceFile:
     def text(self) -> str:
         """The text that offsets count in: decoded, without a byte order mark, line ends kept."""
         return self.bare.decode("utf-8", "replace")
+
+    def may_say(self, node: Node, *words: bytes) -> bool:
+        """Whether one of these words stands in the lines of a node; cheaper than to look at what is in it."""
+        lines = self.lines[node.start // syntax.COLUMNS - 1 : node.end // syntax.COLUMNS]
+        return any(word in line for line in lines for word in words)
 
     def source(self, node: Node) -> str:
         """The text of a node."""

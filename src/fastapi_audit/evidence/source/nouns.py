@@ -28,14 +28,16 @@ class Nouns(Program):
 
     def evaluate(self, node: syntax.Expr, scope: Scope) -> Value:
         key = (id(node), id(scope))
-        if key not in self._values:
+        known = self._values.get(key)
+        if known is None:
             with self.evaluation.inferring():
                 self.evaluation.steps = max(self.evaluation.steps, 50_000)
                 try:
-                    self._values[key] = self.evaluation.evaluate(node, scope)
+                    known = self.evaluation.evaluate(node, scope)
                 except ExhaustedError:
-                    self._values[key] = NOTHING
-        return self._values[key]
+                    known = NOTHING
+            self._values[key] = known
+        return known
 
     def function(self, value: FunctionValue) -> Function:
         receiver = value.receiver.cls if isinstance(value.receiver, Instance) else None
@@ -106,7 +108,7 @@ class Nouns(Program):
             elif isinstance(
                 node, syntax.If | syntax.Loop | syntax.With | syntax.Try | syntax.Handler | syntax.Match | syntax.Case
             ):
-                yield from self._functions_below(list(syntax.children(node)), scope)
+                yield from self._functions_below(syntax.children(node), scope)
 
     def _value_of(self, node: syntax.FunctionDef, scope: Scope) -> FunctionValue:
         known = scope.names.get(node.name)
@@ -129,7 +131,7 @@ class Nouns(Program):
                         found.append(self.class_of(value))
                         pending.append((value.body, node.body))
                 elif isinstance(node, syntax.If | syntax.Try | syntax.With):
-                    pending.append((scope, list(syntax.children(node))))
+                    pending.append((scope, syntax.children(node)))
         return found
 
     def metadata(self, node: syntax.Parameter, function: Function) -> list[Value]:

@@ -24,9 +24,11 @@ def _is_forgotten(name: str, function: Function) -> bool:
 
 def _is_guarded(call: Call, name: str, function: Function) -> bool:
     """Whether it stands in `if kept is None:`, or after `if kept is not None: return kept`."""
+    if not _assigns(function, name):
+        return False
     for statement in function.statements_of("if"):
         test = statement.value
-        if test is None or not _assigns(function, name):
+        if test is None:
             continue
         if _is_absent(test, name) and any(c.node is call.node for s in statement.children for c in s.calls):
             return True
@@ -37,7 +39,7 @@ def _is_guarded(call: Call, name: str, function: Function) -> bool:
 
 
 def _assigns(function: Function, name: str) -> bool:
-    return any(t.written == name for s in function.statements_of("assign") for t in s.targets)
+    return bool(function.assignments_to(name))
 
 
 def _is_after(call: Call, statement: Statement) -> bool:

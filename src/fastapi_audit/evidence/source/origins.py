@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Model, Parameter
 from fastapi_audit.evidence.source.composition import parameter_dependencies
+from fastapi_audit.evidence.source.remembering import remembered
 from fastapi_audit.evidence.source.values import ClassValue, External, Instance, Value
 from fastapi_audit.model import Step
 
@@ -189,13 +190,9 @@ def _called(call: Call, depth: int) -> Iterator[Origin]:
 
 def _variable(name: Expression, depth: int) -> Iterator[Origin]:
     function = name.function
-    if function is None or _checked(name.text, function):
+    if function is None or _checked(function, name.text):
         return
-    assigned = [
-        s.value
-        for s in function.statements_of("assign")
-        if s.value is not None and any(t.written == name.text for t in s.targets)
-    ]
+    assigned = [s.value for s in function.assignments_to(name.text) if s.value is not None]
     if any(_replaces(value, name.text) for value in assigned):
         return
     for value in assigned:
@@ -217,7 +214,8 @@ def _hands_through(call: Call) -> bool:
     return (call.receiver is not None and call.method in KEEPING) or call.name in TRANSPARENT
 
 
-def _checked(name: str, function: Function) -> bool:
+@remembered
+def _checked(function: Function, name: str) -> bool:
     """Whether the function compares the variable with what it allows, or hands it to something that validates."""
     for tested in _tests(function):
         for expression in tested.walk():
@@ -236,7 +234,7 @@ def _tests(function: Function) -> Iterator[Expression]:
     for statement in function.statements_of("if"):
         if statement.value is not None:
             yield statement.value
-    for expression in function.expressions:
+    for expression in function.expressions_of("conditional"):
         if isinstance(expression.node, syntax.Conditional):
             yield Expression.of(expression.node.test, expression.body)
 

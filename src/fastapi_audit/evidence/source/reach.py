@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.once import runs_once
+from fastapi_audit.evidence.source.remembering import remembered
 from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
 
@@ -176,13 +177,9 @@ def _app_roots(app: "App", source: "Source") -> Iterator[Reach]:
 
 def _next(reach: Reach, source: "Source") -> Iterator[Reach]:
     """The functions that a function makes run, each with how."""
-    for call in reach.function.calls:
-        yield from _handed_over(reach, call, source)
-        name = call.name
-        if name in TO_THREAD or name in ADD_TASK:
-            continue
-        target = source.called_function(call.callee.value)
-        if target is None or target.node is reach.function.node or _runs_elsewhere(call, target):
+    for call, name, target in _made(reach.function):
+        yield from _handed_over(reach, call, name, source)
+        if target is None:
             continue
         if not reach.on_loop and target.is_async:
             continue  # a loop of its own in a thread blocks nobody else
@@ -190,6 +187,19 @@ def _next(reach: Reach, source: "Source") -> Iterator[Reach]:
         if target.is_async and context == "route" and target.is_generator and not _iterated(call, target):
             context = "stream"  # whoever is given the generator iterates it, after the handler
         yield Reach(target, context, reach.on_loop, reach.route, reach, call)
+
+
+@remembered
+def _made(function: Function) -> list[tuple[Call, str | None, Function | None]]:
+    """The calls of a function, each with its name and the project function that it runs in the same thread."""
+    found: list[tuple[Call, str | None, Function | None]] = []
+    for call in function.calls:
+        name = call.name
+        target = None if name in TO_THREAD or name in ADD_TASK else call.target
+        if target is not None and (target.node is function.node or _runs_elsewhere(call, target)):
+            target = None
+        found.append((call, name, target))
+    return found
 
 
 def _runs_elsewhere(call: Call, target: Function) -> bool:
@@ -225,9 +235,8 @@ def _uses(call: Call) -> list[Expression]:
     return [e for e in call.body.expressions if e.written == name and e.kind == "name" and e.node is not call.node]
 
 
-def _handed_over(reach: Reach, call: Call, source: "Source") -> Iterator[Reach]:  # noqa: C901  one table of hand-overs
+def _handed_over(reach: Reach, call: Call, name: str | None, source: "Source") -> Iterator[Reach]:  # noqa: C901  one table of hand-overs
     """Functions passed to something that runs them elsewhere or later."""
-    name = call.name
     if name is None:
         return
     if name in ADD_TASK or (

@@ -411,9 +411,25 @@ CLASSES: tuple[type[Node], ...] = (
 TAG: dict[type[Node], int] = {cls: tag for tag, cls in enumerate(CLASSES)}
 
 
+def _fields(cls: type[Node]) -> "zip[tuple[str, str]]":
+    names: tuple[str, ...] = cls.__match_args__[2:]
+    return zip(cls.fields, names, strict=False)
+
+
+_BELOW: dict[type[Node], tuple[tuple[str, bool], ...]] = {
+    cls: tuple([(name, kind == "m") for kind, name in _fields(cls) if kind != "v"]) for cls in CLASSES
+}
+"""The fields of each class that hold nodes, and whether one holds many."""
+_PLAIN = frozenset(tag for tag, cls in enumerate(CLASSES) if set(cls.fields) <= {"v"})
+"""The tags of classes that hold no nodes."""
+
+
 def decode(raw: Raw) -> Any:  # the caller knows what stands there
     """The typed node of a raw one; function bodies stay raw inside."""
-    cls: type[Node] = CLASSES[raw[0]]
+    tag = raw[0]
+    cls: type[Node] = CLASSES[tag]
+    if tag in _PLAIN:
+        return cls(*raw[1:])
     values: list[Any] = []
     for kind, value in zip(cls.fields, raw[3:], strict=True):
         if kind == "v" or value is None:
@@ -425,29 +441,25 @@ def decode(raw: Raw) -> Any:  # the caller knows what stands there
     return cls(raw[1], raw[2], *values)
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The direct children of a node, in source order; a function's body counts, decoded."""
     if isinstance(node, FunctionDef):
-        yield from node.decorators
-        yield from node.parameters
-        if node.returns is not None:
-            yield node.returns
-        yield from node.body
-        return
+        returns = () if node.returns is None else (node.returns,)
+        return [*node.decorators, *node.parameters, *returns, *node.body]
+    found: list[Node] = []
     if isinstance(node, Mapping):
         for key, value in zip(node.keys, node.values, strict=True):
             if key is not None:
-                yield key
-            yield value
-        return
-    names: tuple[str, ...] = type(node).__match_args__[2:]
-    for kind, name in zip(node.fields, names, strict=True):
+                found.append(key)
+            found.append(value)
+        return found
+    for name, many in _BELOW[type(node)]:
         value = getattr(node, name)
-        if kind == "n":
-            if value is not None:
-                yield value
-        elif kind == "m":
-            yield from (v for v in value if v is not None)
+        if many:
+            found += [v for v in value if v is not None]
+        elif value is not None:
+            found.append(value)
+    return found
 
 
 def walk(node: Node, *, into_functions: bool = False) -> Iterator[Node]:
@@ -460,7 +472,9 @@ def walk(node: Node, *, into_functions: bool = False) -> Iterator[Node]:
         if not first and not into_functions and isinstance(current, FunctionDef | Lambda | ClassDef):
             continue
         first = False
-        stack.extend(reversed(list(children(current))))
+        below = children(current)
+        below.reverse()
+        stack += below
 
 
 def dotted(node: Node | None) -> str | None:

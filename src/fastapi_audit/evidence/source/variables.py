@@ -136,6 +136,7 @@ class Variables:
     def __init__(self, source: "Source") -> None:
         self.source = source
         self._found: dict[tuple[str, str], Variable | None] = {}
+        self._definitions: dict[str, dict[str, list[Statement]]] = {}
 
     def all(self) -> Iterator[Variable]:
         """Every variable of the application's modules, with its changes."""
@@ -195,12 +196,10 @@ class Variables:
 
     def _defined(self, file: "SourceFile", name: str) -> Variable | None:
         module = self.source.module_of(file)
-        definitions = tuple(
-            s
-            for s in _at_top(module)
-            if not s.augmented and any(isinstance(t.node, syntax.Name) and t.node.id == name for t in s.targets)
-        )
-        return Variable(module, name, definitions) if definitions else None
+        if file.path not in self._definitions:
+            self._definitions[file.path] = _definitions(module)
+        definitions = self._definitions[file.path].get(name)
+        return Variable(module, name, tuple(definitions)) if definitions else None
 
     def _imported(self, file: "SourceFile", name: str) -> Variable | None:
         for statement in self.source.module_of(file).statements_of("import"):
@@ -217,6 +216,16 @@ class Variables:
 def _at_top(module: Module) -> Iterator[Statement]:
     """The assignments of a module that do not stand in a class."""
     return (s for s in module.statements_of("assign") if not s.inside(syntax.ClassDef))
+
+
+def _definitions(module: Module) -> dict[str, list[Statement]]:
+    """The statements at the top level that assign each name."""
+    found: dict[str, list[Statement]] = {}
+    for statement in _at_top(module):
+        if not statement.augmented:
+            for name in dict.fromkeys(t.node.id for t in statement.targets if isinstance(t.node, syntax.Name)):
+                found.setdefault(name, []).append(statement)
+    return found
 
 
 def class_changes(cls: Class) -> Iterator[tuple[str, Statement, Change]]:

@@ -1,6 +1,5 @@
 """What code stands in: a body makes the expressions and statements of its nodes, and lists them."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -55,18 +54,17 @@ class Body:
         stack: list[syntax.Node] = list(self.nodes)
         while stack:
             node = stack.pop()
-            for child in self._children(node):
+            below = self._children(node)
+            for child in below:
                 found[id(child)] = node
-                stack.append(child)
+            stack += below
         return found
 
     @staticmethod
-    def _children(node: syntax.Node) -> Iterator[syntax.Node]:
+    def _children(node: syntax.Node) -> list[syntax.Node]:
         if isinstance(node, syntax.FunctionDef):
-            yield from node.decorators
-            yield from (p for p in node.parameters)
-        else:
-            yield from syntax.children(node)
+            return [*node.decorators, *node.parameters]
+        return syntax.children(node)
 
     @cached_property
     def _all(self) -> list[syntax.Node]:
@@ -78,7 +76,9 @@ class Body:
             found.append(node)
             if isinstance(node, syntax.Lambda):
                 continue
-            stack.extend(reversed(list(self._children(node))))
+            below = self._children(node)
+            below.reverse()
+            stack += below
         return found
 
     @cached_property
@@ -96,6 +96,17 @@ class Body:
         """Every expression, outer before inner, in source order."""
         return [self.expression(n) for n in self._all if isinstance(n, syntax.Expr)]
 
+    def expressions_of(self, kind: str) -> list[Expression]:
+        """The expressions of one kind: `name`, `attribute`, `lambda` …"""
+        return self._expressions_by_kind.get(kind, [])
+
+    @cached_property
+    def _expressions_by_kind(self) -> dict[str, list[Expression]]:
+        found: dict[str, list[Expression]] = {}
+        for expression in self.expressions:
+            found.setdefault(expression.kind, []).append(expression)
+        return found
+
     def statements_of(self, *kinds: str) -> list[Statement]:
         """The statements of some kinds: `raise`, `return`, `loop`, `try`, `assign` …"""
         if len(kinds) == 1:
@@ -107,6 +118,37 @@ class Body:
         found: dict[str, list[Statement]] = {}
         for statement in self.statements:
             found.setdefault(statement.kind, []).append(statement)
+        return found
+
+    @cached_property
+    def targets(self) -> "list[Function]":
+        """The project functions that its calls lead to, one for each call that leads to one."""
+        return [target for call in self.calls if (target := call.target) is not None]
+
+    def assignments_to(self, written: str) -> list[Statement]:
+        """The `assign` statements with this target, as written."""
+        return self._assignments.get(written, [])
+
+    @cached_property
+    def _assignments(self) -> dict[str, list[Statement]]:
+        found: dict[str, list[Statement]] = {}
+        for statement in self.statements_of("assign"):
+            for written in dict.fromkeys(t.written for t in statement.targets):
+                if written is not None:
+                    found.setdefault(written, []).append(statement)
+        return found
+
+    def taken_by(self, written: str) -> list[Expression]:
+        """The expressions whose value a variable or attribute takes, as written; also `with … as x`."""
+        return self._taken.get(written, [])
+
+    @cached_property
+    def _taken(self) -> dict[str, list[Expression]]:
+        found: dict[str, list[Expression]] = {}
+        for expression in self.expressions:
+            taker = expression.assigned_to
+            if taker is not None:
+                found.setdefault(taker, []).append(expression)
         return found
 
     def calls_to(self, *names: str) -> list[Call]:

@@ -29,7 +29,7 @@ class Registered:
             raise ValueError(self.registration.method)
         return found
 
-    @property
+    @cached_property
     def location(self) -> Location:
         """Where it is registered."""
         return self.registration.site.file.location(self.registration.site.node)

@@ -122,12 +122,12 @@ class Route(Registered):
         """The names in braces, without convertors."""
         return tuple(part.partition("}")[0].partition(":")[0] for part in self.path.split("{")[1:])
 
-    @property
+    @cached_property
     def template(self) -> str:
         """The path with its parameters reduced to their convertors: what two equal routes have in common."""
         return _PARAMETER.sub(lambda m: "{" + (m[2] or "str") + "}", self.path)
 
-    @property
+    @cached_property
     def sample(self) -> str:
         """A path that only this route is meant for: literals as they are, a fitting value for each parameter."""
         return _PARAMETER.sub(lambda m: _CONVERTORS.get(m[2] or "str", ("", "-"))[1], self.path)

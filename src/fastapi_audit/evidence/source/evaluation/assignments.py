@@ -1,5 +1,6 @@
 """Assignments to names, attributes, items and tuples of them."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
@@ -7,6 +8,7 @@ from fastapi_audit.evidence.source.builtin import operate
 from fastapi_audit.evidence.source.values import (
     ClassValue,
     Constant,
+    FunctionValue,
     Instance,
     Listing,
     ModuleValue,
@@ -91,11 +93,7 @@ def _bind_item(evaluation: "Evaluation", target: syntax.Subscript, value: Value,
 
 def _bind_name(evaluation: "Evaluation", name: str, value: Value, scope: Scope) -> None:
     home = scope
-    if (
-        scope.function is not None
-        and isinstance(scope.function.node, syntax.FunctionDef)
-        and name in _globals_of(evaluation, scope.function.node)
-    ):
+    if scope.function is not None and name in _globals_of(evaluation, scope.function):
         home = scope.module
     known = home.names.get(name)
     # Under an open condition, or after a failed import, what is known already is the better answer.
@@ -109,13 +107,17 @@ def _bind_name(evaluation: "Evaluation", name: str, value: Value, scope: Scope) 
     home.names[name] = value
 
 
-def _globals_of(evaluation: "Evaluation", node: syntax.FunctionDef) -> frozenset[str]:
-    if id(node) not in evaluation.inferred.globals:
-        evaluation.inferred.globals[id(node)] = frozenset(
-            name
-            for statement in node.body
-            for inner in syntax.walk(statement)
-            if isinstance(inner, syntax.Declare)
-            for name in inner.names
-        )
-    return evaluation.inferred.globals[id(node)]
+def _globals_of(evaluation: "Evaluation", function: FunctionValue) -> frozenset[str]:
+    node = function.node
+    known = evaluation.inferred.globals.get(id(node))
+    if known is None:
+        says = isinstance(node, syntax.FunctionDef) and function.file.may_say(node, b"global", b"nonlocal")
+        known = evaluation.inferred.globals[id(node)] = frozenset(_declared(node)) if says else frozenset()
+    return known
+
+
+def _declared(node: syntax.FunctionDef | syntax.Lambda) -> Iterator[str]:
+    for statement in node.body if isinstance(node, syntax.FunctionDef) else ():
+        for inner in syntax.walk(statement):
+            if isinstance(inner, syntax.Declare):
+                yield from inner.names
