@@ -1,5 +1,7 @@
 """Requirements and lock files."""
 
+import pytest
+
 from deployed import Reading
 
 
@@ -109,3 +111,23 @@ def test_the_metadata_of_an_unpacked_wheel_names_what_it_requires(reading: Readi
     ]
     assert found.versions == {"uvicorn": "0.54.0"}
     assert found.of("fastapi")[0].location.line == 4
+
+
+@pytest.mark.parametrize(
+    ("specifier", "minor"),
+    [
+        ("3.9.18", 9),
+        ("3.10", 10),
+        (">=3.8,<3.11", 10),
+        (">=3.8, <=3.10", 10),
+        ("==3.9.*", 9),
+        (">=3.8,<3.11.4", 11),
+        (">=3.9", None),
+        ("^3.9", None),
+        (">=3.8,<4", None),
+        ("<3.10 || >=3.12", None),
+    ],
+)
+def test_the_newest_python_that_is_let_in(reading: Reading, specifier: str, minor: int | None) -> None:
+    (asked,) = reading({"pyproject.toml": f'[project]\nrequires-python = "{specifier}"'}).requirements.python
+    assert asked.newest_minor == minor

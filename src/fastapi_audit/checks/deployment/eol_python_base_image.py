@@ -9,8 +9,9 @@ A release that is still supported, such as `python:3.13-slim`, and rebuild when 
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence.deployment import Image, ImageReference, Service
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import Project
+from fastapi_audit.evidence.deployment import Image, ImageReference, PythonRequirement, Service
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -43,6 +44,32 @@ rule = Rule(
                 # finding
                 FROM python:${PYTHON}-slim
                 CMD ["uvicorn", "main:app"]
+                """,
+            }
+        ),
+        Bad(
+            {
+                "main.py": APP,
+                "pyproject.toml": """
+                [project]
+                name = "leads"
+                requires-python = ">=3.8,<3.11"  # finding
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": APP,
+                "pyproject.toml": """
+                [project]
+                name = "leads"
+                requires-python = ">=3.9,<3.14"
+                """,
+                ".python-version": """
+                3.10
+                """,
+                "Dockerfile": """
+                FROM python:3.13-slim
                 """,
             }
         ),
@@ -88,6 +115,20 @@ def images(image: Image) -> Iterator[Finding]:
 def services(service: Service) -> Iterator[Finding]:
     if service.production and service.image and not service.build:
         yield from _judged(service.image)
+
+
+@rule.check
+def requirements(asked: PythonRequirement, project: Project) -> Iterator[Finding]:
+    ended = ENDED.get(asked.newest_minor or 0)
+    # What a version file says is only for developers where an image brings the Python.
+    bound = asked.text.path.endswith(".toml") or not any(image.production for image in project.deployment.images)
+    if ended and bound:
+        yield Finding(
+            f"The project asks for Python 3.{asked.newest_minor} or older, which gets no security fixes since {ended}. Move "
+            "to a supported release, and let newer ones in.",
+            asked.location,
+            confidence=Confidence.MEDIUM,
+        )
 
 
 def _judged(reference: ImageReference) -> Iterator[Finding]:

@@ -79,6 +79,18 @@ class PythonRequirement:
         found = re.search(r"(?:>=|~=|==|\^|^)\s*(?:python-)?(\d+)(?:\.(\d+))?", self.specifier)
         return tuple(int(part) for part in found.groups() if part) if found else None
 
+    @property
+    def newest_minor(self) -> int | None:
+        """The newest minor release of Python 3 that it lets in; `None` where newer ones are let in too."""
+        pinned = re.fullmatch(r"3\.(\d{1,2})(?:\.\d+)?", self.specifier)
+        if pinned:
+            return int(pinned[1])
+        bound = re.search(r"(<=|<|==)\s*3\.(\d{1,2})(?:\.[\d*]+)?\s*(?:,|$)", self.specifier)
+        if bound is None or "||" in self.specifier or "!=" in self.specifier:
+            return None
+        patched = re.search(r"<\s*3\.\d+\.[1-9]", self.specifier)
+        return int(bound[2]) - (bound[1] == "<" and patched is None)
+
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
