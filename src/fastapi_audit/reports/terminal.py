@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import floor
 
-from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity
+from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity, Status
 from fastapi_audit.reports import Look, Material, counted, severity_of
 from fastapi_audit.reports.cells import (
     BLUE,
@@ -33,6 +33,9 @@ BAR = 10
 
 FIRST = 5
 """How many rules "Fix first" names."""
+
+SEEN = 2
+"""How many observations stand below a finding; JSON and HTML have all."""
 
 USE_INSTEAD = re.compile(r"^## Use instead\s*\n+(.+?)(?=\n\s*\n|\n#|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -73,9 +76,23 @@ def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterat
             continue
         place = material.shown(f"{step.location.path}:{step.location.line}")
         yield from wrapped(f"via {place}: {step.message}", look.width, "  ")
+    yield from _seen(finding, look)
     if finding.fix:
         flag = "--fix" if finding.fix.safe else "--fix --unsafe-fixes"
         yield from wrapped(f"fix: {finding.fix.title} (`{flag}`)", look.width, "  ")
+
+
+def _seen(finding: Finding, look: Look) -> Iterator[str]:
+    """What the running service showed, and one command that shows it again."""
+    told = list(dict.fromkeys(seen.message for seen in finding.observations))
+    for message in told[:SEEN]:
+        yield from wrapped(f"probe: {message}", look.width, "  ")
+    if len(told) > SEEN:
+        yield from wrapped(f"probe: {counted(len(told) - SEEN, 'more observation')}", look.width, "  ")
+    again = next((seen.reproduction for seen in finding.observations if seen.reproduction), "")
+    if again:
+        # Whole on one line, to be copied.
+        yield f"  try: {visible(again)}"
 
 
 def _heading(finding: Finding, material: Material, look: Look) -> Iterator[str]:
@@ -131,7 +148,20 @@ def _counts(scorecard: Scorecard) -> str:
     hidden = Counter(finding.suppressed.kind for finding in scorecard.findings if finding.suppressed)
     aside = ", ".join(f"{count} by {kind}" for kind, count in sorted(hidden.items()))
     total = f"{counted(len(shown), 'finding')} ({parts})" if shown else "No findings"
-    return f"{total} in {counted(len(scorecard.routes), 'route')}." + (f" Hidden: {aside}." if aside else "")
+    refuted = sum(finding.status is Status.REFUTED for finding in scorecard.findings)
+    return (
+        f"{total} in {_population(scorecard)}."
+        + (f" Hidden: {aside}." if aside else "")
+        + (f" Refuted by the running service: {refuted}." if refuted else "")
+    )
+
+
+def _population(scorecard: Scorecard) -> str:
+    """Routes of the files, or operations where only the wire was looked at."""
+    operations = [count for entry in scorecard.evidence for name, count in entry.counts if name == "operations"]
+    if not scorecard.routes and operations:
+        return counted(max(operations), "operation")
+    return counted(len(scorecard.routes), "route")
 
 
 def _score(scorecard: Scorecard, look: Look) -> str:

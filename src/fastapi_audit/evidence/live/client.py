@@ -13,13 +13,12 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from fastapi_audit.evidence.live.budget import Budget
-from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.exchange import DEFAULT_HEADERS, Exchange
 from fastapi_audit.evidence.live.permission import SAFE_METHODS, Address
 from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Permissions
 
 BODY_LIMIT = 1_000_000
 """Bytes of an answer that are read, and that are kept after decoding."""
-DEFAULT_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "fastapi-audit"))
 STATUS_LIMIT = 999
 
 
@@ -34,6 +33,8 @@ class Client:
     shown_at: str
     """The address that reports show."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    folders: tuple[str, ...] = ()
+    """Of this machine, which reports leave out."""
 
     async def exchange(
         self,
@@ -55,7 +56,7 @@ class Client:
             raise RuntimeError(message)
         await self.budget.spend()
         sent = _merged(DEFAULT_HEADERS, identity.headers, headers)
-        told = Exchange(method, path, sent, content, shown_at=self.shown_at, secrets=self.secrets)
+        told = Exchange(method, path, sent, content, shown_at=self.shown_at, secrets=self.secrets, folders=self.folders)
         seconds = min(timeout_s or self.budget.limits.request_s, self.budget.seconds_left)
         return await self._send(told, body_limit, seconds)
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from fastapi_audit.errors import IncompleteError
@@ -53,7 +54,8 @@ class Conductor:
         async with connected() as http:
             shown = SHOWN_WHEN_STARTED if server else address.url
             secrets = (*self.probing.identity.secrets, *self.probing.second.secrets)
-            client = Client(address, self.probing.permissions, self.budget, http, shown, secrets)
+            folders = _folders(launch) if launch else ()
+            client = Client(address, self.probing.permissions, self.budget, http, shown, secrets, folders)
             session = self.gathered.session = Session(self.probing, client, server=server, launch=launch)
             self._tell("reading the description of the service")
             await self._describe(session)
@@ -170,6 +172,12 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         ended=gathered.ended,
         interrupted=gathered.ended == INTERRUPTED,
     )
+
+
+def _folders(launch: Launch) -> tuple[str, ...]:
+    """The application's, and its environment's."""
+    home = Path(launch.python).parent.parent
+    return tuple(dict.fromkeys(str(each) for each in (launch.folder, launch.folder.resolve(), home, home.resolve())))
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from fastapi_audit.evidence.live import redaction
 from fastapi_audit.evidence.live.probing import Headers
 from fastapi_audit.model import EvidenceKind, Observation
 
+DEFAULT_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "fastapi-audit"))
+"""Of every request, unless an experiment says otherwise."""
 BODY_SHOWN = 600
 """Characters of a body that a report shows."""
 HEADERS_SHOWN = 30
@@ -49,6 +51,8 @@ class Exchange:
     address: str = field(default="", repr=False)
     """Host and port that were really asked."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    folders: tuple[str, ...] = field(default=(), repr=False)
+    """Of this machine, where the server that we started lives; a report names files without them."""
 
     @property
     def answered(self) -> bool:
@@ -100,7 +104,7 @@ class Exchange:
 
     def _curl(self) -> str:
         words = ["curl", "-i", *(() if self.method == "GET" else ("-X", self.method))]
-        for name, value in self.sent:
+        for name, value in (each for each in self.sent if each not in DEFAULT_HEADERS):
             words += ["-H", f"{name}: {self._clean(redaction.header(name, value))}"]
         if self.content:
             words += ["--data-binary", self._clean(self.content.decode(errors="replace"))[:BODY_SHOWN]]
@@ -115,8 +119,10 @@ class Exchange:
         return self.shown_at.partition("://")[2].partition("/")[0]
 
     def _clean(self, content: str) -> str:
-        """Without secrets, without what a terminal would obey, and without the port that differs from run to run."""
+        """Without secrets, what a terminal would obey, and the port and folders that differ from run to run."""
         placed = content.replace(self.address, self._netloc()) if self.address else content
+        for folder in self.folders:
+            placed = placed.replace(f"{folder}/", "")
         return "".join(_printable(redaction.text(placed[: 16 * BODY_SHOWN], self.secrets)))
 
 

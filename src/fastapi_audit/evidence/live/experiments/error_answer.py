@@ -10,8 +10,6 @@ from fastapi_audit.evidence.live.session import Experiment, Session
 
 MOST_OPERATIONS = 40
 SERVER_ERROR = 500
-HTML = (("Accept", "text/html"),)
-"""As a browser asks: debug pages are made for it."""
 ODD = {"integer": "99999999999999999999", "number": "1e308", "string": "\x00'\"%"}
 PLACE = re.compile(r'File (?:"|&quot;|&#34;|<)|frame-filename')
 
@@ -34,7 +32,7 @@ async def observe(session: Session) -> AsyncIterator[ErrorAnswer]:
     """Calls every operation that may be called, at most twice."""
     for operation in [*session.safe_operations][:MOST_OPERATIONS]:
         calls = ({}, *_odd(operation))
-        answers = [await session.call(operation, HTML, arguments=arguments) for arguments in calls]
+        answers = [await session.call(operation, arguments=arguments) for arguments in calls]
         errors = tuple(each for each in answers if each.status >= SERVER_ERROR)
         if any(each.answered for each in answers):
             yield ErrorAnswer(operation.key, len(answers), errors)
