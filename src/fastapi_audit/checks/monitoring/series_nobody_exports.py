@@ -42,6 +42,8 @@ rule = Rule(
                     rules:
                       - alert: NoLeads
                         expr: rate(leads_created[1h]) == 0  # finding
+                      - alert: NoLosses
+                        expr: rate(leads_lost_total[1h]) > 1  # finding
                       - alert: SlowJobs
                         # finding
                         expr: histogram_quantile(0.95, sum by (le) (rate(job_duration_seconds[5m]))) > 30
@@ -65,6 +67,9 @@ rule = Rule(
         Good(
             {
                 "main.py": APP,
+                "importer/main.go": """
+                var deleted = promauto.NewCounter(prometheus.CounterOpts{Name: "leads_deleted_total"})
+                """,
                 "deploy/alerts.yml": """
                 groups:
                   - name: leads
@@ -72,7 +77,9 @@ rule = Rule(
                       - record: leads_created
                         expr: sum(rate(leads_created_total[5m]))
                       - alert: NoLeads
-                        expr: leads_created == 0 or absent(redis_up) or rate(leads_deleted[5m]) > 1
+                        expr: leads_created == 0 or absent(redis_up) or rate(leads_deleted_total[5m]) > 1
+                      - alert: Other
+                        expr: job_queue_length > 5 or customers_total > 1
                       - alert: SlowJobs
                         expr: job_duration_seconds_sum / job_duration_seconds_count{a="leads_created"} > $took
                 """,
@@ -102,6 +109,58 @@ rule = Rule(
 
 ENDING = re.compile(r"_(?:total|bucket|count|sum|created|info)$")
 """What tells the series of one metric apart."""
+OF_OTHERS = frozenset(
+    {
+        "http",
+        "process",
+        "python",
+        "prometheus",
+        "grafana",
+        "redis",
+        "pg",
+        "postgres",
+        "node",
+        "container",
+        "kube",
+        "nginx",
+    }
+    | {
+        "db",
+        "sql",
+        "api",
+        "app",
+        "request",
+        "requests",
+        "response",
+        "cache",
+        "queue",
+        "job",
+        "jobs",
+        "worker",
+        "celery",
+    }
+    | {
+        "llm",
+        "otel",
+        "grpc",
+        "go",
+        "jvm",
+        "rabbitmq",
+        "kafka",
+        "mongodb",
+        "mysql",
+        "traefik",
+        "haproxy",
+        "scrape",
+        "up",
+    }
+)
+"""Prefixes that exporters of other programs have too."""
+CODE = (
+    ".py", ".go", ".ts", ".tsx", ".js", ".mjs", ".rs", ".java", ".kt", ".scala", ".rb", ".php", ".cs", ".ex", ".lua", ".sh",
+    ".sql", ".yml", ".yaml", ".json", ".toml", ".conf",
+)  # fmt: skip
+MOST_FILES = 3000
 
 
 @rule.check
@@ -131,6 +190,8 @@ def _unknown(asked: tuple[Text, ...], project: Project) -> Iterator[tuple[Text, 
         if meant is not None:
             exported = ", ".join(f"`{one}`" for one in sorted(meant.series) if not one.endswith("_created"))
             yield name, f"nobody exports `{name.value}`; the {meant.kind.lower()} of {_place(meant)} is {exported}"
+        elif name.value not in known and _is_of_ours(name.value, metrics, project) and not _is_written(name, project):
+            yield name, f"nobody exports `{name.value}`: no code of the project has that name"
 
 
 def _meant(name: str, metrics: list[Metric]) -> Metric | None:
@@ -142,6 +203,24 @@ def _names(metric: Metric) -> set[str]:
     """What a person may take the metric for, who read its name in the code."""
     name = metric.full_name or ""
     return {name, name.removesuffix("_total")}
+
+
+def _is_of_ours(name: str, metrics: list[Metric], project: Project) -> bool:
+    """Whether it has the prefix of the application's own metrics, all of which are known."""
+    prefix = name.partition("_")[0]
+    own = [metric for metric in metrics if (metric.full_name or "").startswith(f"{prefix}_")]
+    whole = len(metrics) == len(project.source.metrics)
+    return whole and bool(own) and ":" not in name and prefix not in OF_OTHERS
+
+
+def _is_written(name: Text, project: Project) -> bool:
+    """Whether a further file speaks of it: something else than the application may export it."""
+    stem = ENDING.sub("", name.value)
+    asking = {rule.location.path for rule in project.deployment.alerts} | {
+        d.path for d in project.deployment.dashboards
+    }
+    paths = [path for path in project.tree.paths if path.endswith(CODE) and path not in asking]
+    return len(paths) > MOST_FILES or any(stem in (project.text(path) or "") for path in paths)
 
 
 def _place(metric: Metric) -> str:
