@@ -111,10 +111,16 @@ BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 @rule.check
 def unbounded(route: Route) -> Iterator[Finding]:
-    function = route.function
-    if function is None or BODY_METHODS.isdisjoint(route.methods) or limits_body(route):
+    if BODY_METHODS.isdisjoint(route.methods):
         return
-    for parameter in function.parameters:
+    # The lists first: to look for a limit of the body is to follow every dependency.
+    found = list(_lists(route))
+    if found and not limits_body(route):
+        yield from found
+
+
+def _lists(route: Route) -> Iterator[Finding]:
+    for parameter in route.function.parameters if route.function is not None else ():
         if parameter.is_dependency or parameter.marker(
             "fastapi.Query", "fastapi.Header", "fastapi.Path", "fastapi.File"
         ):

@@ -71,6 +71,20 @@ rule = Rule(
                     raise HTTPException(404, "no such table")
                 return StreamingResponse(rows(table))
 
+            def parts() -> Iterator[str]:
+                raise HTTPException(404)
+                yield ""
+
+            def told() -> Iterator[str]:
+                try:
+                    yield from parts()
+                except HTTPException as error:
+                    yield f"error: {error.detail}"
+
+            @app.get("/told")
+            def tell() -> StreamingResponse:
+                return StreamingResponse(told())
+
             @app.get("/list")
             def listed() -> list[str]:
                 return list(lines())
@@ -79,12 +93,14 @@ rule = Rule(
     ],
 )
 
+STREAMS = ("starlette.responses.StreamingResponse", "sse_starlette.EventSourceResponse")
 HTTP = ("fastapi.HTTPException", "starlette.exceptions.HTTPException")
 
 
 @rule.check
 def too_late_for_a_status(function: Function) -> Iterator[Finding]:
-    way = next((w for w in function.ways if w.context == "stream" and w.function.node is function.node), None)
+    # What another generator runs over may be caught there.
+    way = next((w for w in function.ways if w.context == "stream" and (w.call is None or w.call.name in STREAMS)), None)
     if way is None or not function.is_generator or any(w.context in {"route", "dependency"} for w in function.ways):
         return
     for statement in function.statements_of("raise"):
