@@ -11,7 +11,7 @@ No `ports:` at all, or the loopback, `"127.0.0.1:5432:5432"`, for a tunnel.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence.deployment import Port, Service
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -23,6 +23,8 @@ rule = Rule(
     __name__,
     __doc__,
     severity=Severity.HIGH,
+    # A compose file for developers is not always told by its name.
+    confidence=Confidence.MEDIUM,
     cwe="CWE-668",
     references=["https://docs.docker.com/engine/network/port-publishing/"],
     examples=[

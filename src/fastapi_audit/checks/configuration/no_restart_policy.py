@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import Project
 from fastapi_audit.evidence.deployment import Service, ServiceKind
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -23,6 +23,8 @@ rule = Rule(
     __name__,
     __doc__,
     severity=Severity.MEDIUM,
+    # A compose file for developers is not always told by its name.
+    confidence=Confidence.MEDIUM,
     references=["https://docs.docker.com/reference/compose-file/services/#restart"],
     examples=[
         Bad(
