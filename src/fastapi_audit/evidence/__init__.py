@@ -8,6 +8,7 @@ from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOri
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
 from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
+from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
 from fastapi_audit.evidence.live.probing import (
@@ -97,6 +98,7 @@ __all__ = [
     "Gathering",
     "Ground",
     "Handler",
+    "HealthAnswers",
     "Holder",
     "Identity",
     "LimitedFunction",

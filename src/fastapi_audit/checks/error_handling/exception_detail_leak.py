@@ -11,7 +11,7 @@ fine.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Expression, Handler, Statement
+from fastapi_audit.evidence import Call, ErrorAnswer, Expression, Handler, Statement
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -62,6 +62,30 @@ rule = Rule(
                     work()
                 except Exception:
                     return JSONResponse({"trace": traceback.format_exc()}, status_code=500)  # finding
+            """,
+            live=False,  # nothing in it breaks
+        ),
+        Good(
+            """
+            import logging
+            import sqlite3
+
+            from fastapi import FastAPI, HTTPException
+
+            logger = logging.getLogger(__name__)
+            app = FastAPI()
+
+            @app.post("/users")
+            def create(name: str) -> None:
+                try:
+                    sqlite3.connect(":memory:").execute("insert into users values (?)", (name,))
+                except sqlite3.Error as error:
+                    logger.exception("no user was made")
+                    raise HTTPException(500, detail="The user could not be saved.") from error
+
+            @app.get("/files/{name}")
+            def file(name: str) -> str:
+                raise HTTPException(404, detail=f"No such file: {name}")
             """
         ),
         Good(
@@ -169,6 +193,18 @@ def answered(handler: Handler) -> Iterator[Finding]:
                 f"The text of an unforeseen exception goes to the client ({', '.join(_short(t) for t in handler.types)}): "
                 "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest."
             )
+
+
+@rule.check
+def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding]:
+    if told := answer.tells_the_inside:
+        exchange, what = told
+        yield Finding(
+            f"`{answer.operation}` answers an error with {what}, which is about the inside of the service. Answer with a "
+            "sentence of your own and log the rest.",
+            operation=answer.operation,
+            observations=(exchange.observation(f"the client reads {what}"),),
+        )
 
 
 def _in_a_request(handler: Handler) -> bool:

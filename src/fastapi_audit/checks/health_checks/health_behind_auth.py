@@ -9,8 +9,8 @@ Put the probes into a router, or an application, of their own that asks for noth
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import HealthAnswers, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -64,7 +64,8 @@ rule = Rule(
             @app.get("/health/details/health", dependencies=[Depends(HTTPBearer())])
             def details() -> str:
                 return "ok"
-            """
+            """,
+            live=False,  # from outside nobody sees that the guard is its own
         ),
     ],
 )
@@ -83,6 +84,25 @@ def probes(route: Route) -> Iterator[Finding]:
             f"`{route.full_path}` is guarded by `{guards[0].name.rpartition('.')[2]}`, so a probe without credentials is "
             "refused and the instance counts as broken. Move it to a router without that dependency."
         )
+
+
+@rule.check
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
+    for answer in health.answers:
+        if answer.serves_anybody:
+            yield Refutation(
+                f"`{answer.operation}` answers without credentials.",
+                answer.operation,
+                (answer.exchange.observation("the health check answers somebody without credentials"),),
+            )
+        elif answer.refused and health.serves_anybody is None:
+            yield Finding(
+                f"`{answer.operation}` refuses whoever asks without credentials, and nothing else tells the health: a "
+                "probe counts the instance as broken. Move it to a router that asks for nothing.",
+                operation=answer.operation,
+                confidence=Confidence.MEDIUM,
+                observations=(answer.exchange.observation("the health check asks for credentials"),),
+            )
 
 
 @rule.proof

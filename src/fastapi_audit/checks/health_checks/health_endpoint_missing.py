@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import App, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import App, HealthAnswers, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -68,6 +68,25 @@ rule = Rule(
             app.mount("/internal", probes)
 
             empty = FastAPI()
+            """,
+            live=False,  # what is mounted is not described
+        ),
+        Good(
+            """
+            from fastapi import APIRouter, FastAPI
+
+            router = APIRouter(prefix="/api/v1")
+
+            @router.get("/orders")
+            def orders() -> list[str]:
+                return []
+
+            @router.get("/healthz", include_in_schema=False)
+            async def health() -> str:
+                return "ok"
+
+            app = FastAPI()
+            app.include_router(router)
             """
         ),
     ],
@@ -92,6 +111,24 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
     is_whole = not any(a.unresolved for a in (app, *app.mounts)) and not app.handed_to
     is_main = not any(_tells(other) for other in project.source.apps if other is not app)
     yield found if is_whole and is_main else replace(found, confidence=Confidence.LOW)
+
+
+@rule.check
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
+    if health.answers:
+        first = health.serves_anybody or health.answers[0]
+        seen = first.exchange.observation("the service tells its health here")
+        yield Refutation(f"`{first.operation}` tells the health of the service.", observations=(seen,))
+    elif not health.perhaps:
+        yield Finding(
+            "No operation, and none of the usual paths, says whether the service is alive and ready. Add `/livez`, which "
+            "only answers, and `/readyz`, which asks what the service needs and answers 503 when it is missing.",
+            # A path of the team's own choice, or one that only another port has, is not seen from here.
+            confidence=Confidence.MEDIUM,
+            observations=(
+                health.missed[0].observation(f"none of {len(health.missed)} usual paths is there; the first of them"),
+            ),
+        )
 
 
 def _tells(app: App) -> bool:

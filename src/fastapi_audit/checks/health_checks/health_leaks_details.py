@@ -9,7 +9,7 @@ Log the error; answer `{"database": "unavailable"}` and 503.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Function, Handler, Route, Statement
+from fastapi_audit.evidence import Expression, Function, Handler, HealthAnswers, Route, Statement
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -35,6 +35,25 @@ rule = Rule(
                 except ConnectionError as error:
                     raise HTTPException(503, detail=f"database: {error}") from error  # finding
                 return "ok"
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            async def ask_cache() -> None:
+                raise ConnectionError("Error -2 connecting to redis://cache.internal:6379. Name or service not known.")
+
+            @app.get("/readyz")
+            async def ready() -> JSONResponse:
+                try:
+                    await ask_cache()
+                except ConnectionError as error:
+                    return JSONResponse({"cache": str(error)}, status_code=503)  # finding
+                return JSONResponse({"cache": "up"})
             """
         ),
         Good(
@@ -84,6 +103,17 @@ def probes(route: Route) -> Iterator[Finding]:
                 f"`{route.path}` tells everyone the text of the error, which may hold hosts, users and passwords. Log it, "
                 "and answer only that the check failed.",
                 operation=route.operation,
+            )
+
+
+@rule.check
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
+    for answer in health.answers:
+        if answer.leak:
+            yield Finding(
+                f"`{answer.operation}` tells everyone {answer.leak}. Log it, and answer only whether the check failed.",
+                operation=answer.operation,
+                observations=(answer.exchange.observation(f"somebody without credentials reads {answer.leak}"),),
             )
 
 

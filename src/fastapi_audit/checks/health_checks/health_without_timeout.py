@@ -10,8 +10,8 @@ connection of the pool that requests need.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Project, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import Call, Exchange, Function, HealthAnswers, Project, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -22,8 +22,24 @@ rule = Rule(
         "https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout",
         "https://magicstack.github.io/asyncpg/current/api/index.html#asyncpg.connection.connect",
     ],
-    unproven="It takes a database that accepts connections and then stays silent, which an example cannot bring along.",
     examples=[
+        Bad(
+            """
+            import socket
+
+            from fastapi import FastAPI
+            from redis.asyncio import Redis
+
+            silent = socket.create_server(("127.0.0.1", 0))
+            redis = Redis(port=silent.getsockname()[1])
+            app = FastAPI()
+
+            @app.get("/readyz")  # finding
+            async def ready() -> str:
+                await redis.ping()
+                return "ok"
+            """
+        ),
         Bad(
             """
             from fastapi import FastAPI, HTTPException
@@ -42,6 +58,30 @@ rule = Rule(
                 except OSError as error:
                     raise HTTPException(503) from error
                 return "ok"
+            """,
+            live=False,  # needs a database that stays silent
+        ),
+        Good(
+            """
+            import asyncio
+            import socket
+
+            from fastapi import FastAPI
+            from fastapi.responses import JSONResponse
+            from redis.asyncio import Redis
+
+            silent = socket.create_server(("127.0.0.1", 0))
+            redis = Redis(port=silent.getsockname()[1])
+            app = FastAPI()
+
+            @app.get("/readyz")
+            async def ready() -> JSONResponse:
+                try:
+                    async with asyncio.timeout(0.2):
+                        await redis.ping()
+                except TimeoutError:
+                    return JSONResponse({"cache": "away"}, status_code=503)
+                return JSONResponse({"cache": "up"})
             """
         ),
         Good(
@@ -79,7 +119,8 @@ rule = Rule(
             async def health(client: httpx.AsyncClient) -> str:
                 await client.get("https://crm.example.com")
                 return "ok"
-            """
+            """,
+            live=False,  # needs databases
         ),
         Good(
             """
@@ -93,7 +134,8 @@ rule = Rule(
             async def ready() -> str:
                 await redis.ping()
                 return "ok"
-            """
+            """,
+            live=False,  # needs a Redis
         ),
     ],
 )
@@ -126,6 +168,22 @@ def probes(route: Route, project: Project) -> Iterator[Finding]:
         )
 
 
+@rule.check
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
+    for answer in health.answers:
+        if answer.too_late:
+            yield Finding(
+                f"`{answer.operation}` answers later than a probe waits (1 s unless it is told otherwise), so the instance "
+                "counts as broken. Put `asyncio.timeout(…)` around what it asks, and answer 503 in time.",
+                operation=answer.operation,
+                observations=(answer.exchange.observation(f"it took {_seconds(answer.exchange)} to answer"),),
+            )
+
+
+def _seconds(exchange: Exchange) -> str:
+    return f"{exchange.seconds:.1f} s" if exchange.answered else "longer than 4 s"
+
+
 def _clients_have_limits(project: Project) -> bool:
     made = [r.call for r in project.source.resources]
     return any(c.spreads or not OF_CLIENTS.isdisjoint(c.keywords) for c in made)
@@ -148,3 +206,14 @@ def _has_limit(call: Call) -> bool:
     if "timeout" in call.keywords or (taker is not None and taker.name == "asyncio.wait_for"):
         return True
     return any(isinstance(w, Call) and (w.name in LIMITS or "timeout" in w.keywords) for w in call.withs)
+
+
+@rule.proof(needs=["redis"])
+def the_probe_waits_with_the_database(bad: Served) -> None:
+    assert bad.get("/openapi.json").status_code == 200
+    try:
+        bad.get("/readyz", timeout=3)
+    except TimeoutError:
+        return
+    message = "the health check answered"
+    raise AssertionError(message)

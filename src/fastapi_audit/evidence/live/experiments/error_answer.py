@@ -1,14 +1,17 @@
-"""What the service answers when it breaks: server errors of operations called as described, and with odd values."""
+"""What the service answers when it breaks or refuses: operations called as described, and with odd values."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.inside import told_of_the_inside
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.source.probing import probe_of
 
 MOST_OPERATIONS = 40
+ERROR = 400
 SERVER_ERROR = 500
 ODD = {"integer": "99999999999999999999", "number": "1e308", "string": "\x00'\"%"}
 PLACE = re.compile(r'File (?:"|&quot;|&#34;|<)|frame-filename')
@@ -16,26 +19,39 @@ PLACE = re.compile(r'File (?:"|&quot;|&#34;|<)|frame-filename')
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """One operation, called as described and with odd values, and the server errors that came of it."""
+    """One operation, called as described and with odd values, and the errors that came of it."""
 
     operation: str
     calls: int
     errors: tuple[Exchange, ...]
+    """Of the server."""
+    refusals: tuple[Exchange, ...] = ()
+    """Errors that it says are the client's."""
 
     @property
     def traceback(self) -> Exchange | None:
         """The error that shows the client where in the source it happened."""
         return next((each for each in self.errors if _shows_source(each.text)), None)
 
+    @property
+    def tells_the_inside(self) -> tuple[Exchange, str] | None:
+        """The error that quotes what went wrong inside, and what that is; a health check has a rule of its own."""
+        if probe_of(self.operation.partition(" ")[2]):
+            return None
+        told = ((each, told_of_the_inside(each.text)) for each in (*self.errors, *self.refusals))
+        return next(((each, what) for each, what in told if what and not _shows_source(each.text)), None)
+
 
 async def observe(session: Session) -> AsyncIterator[ErrorAnswer]:
     """Calls every operation that may be called, at most twice."""
-    for operation in [*session.safe_operations][:MOST_OPERATIONS]:
+    known = [each for each in session.callable_operations if each.path() is not None]
+    for operation in known[:MOST_OPERATIONS]:
         calls = ({}, *_odd(operation))
         answers = [await session.call(operation, arguments=arguments) for arguments in calls]
         errors = tuple(each for each in answers if each.status >= SERVER_ERROR)
         if any(each.answered for each in answers):
-            yield ErrorAnswer(operation.key, len(answers), errors)
+            refusals = tuple(each for each in answers if ERROR <= each.status < SERVER_ERROR)
+            yield ErrorAnswer(operation.key, len(answers), errors, refusals)
 
 
 def _odd(operation: ServedOperation) -> Iterator[dict[str, str]]:
