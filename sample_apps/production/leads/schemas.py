@@ -8,6 +8,8 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Stage = Literal["new", "contacted", "won", "lost"]
 BATCH = 500
+LARGEST_ID = 2**63 - 1
+"""What the column holds; the database refuses anything above with an error."""
 
 
 class LeadIn(BaseModel):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def ask(question: Question) -> RunningApp | Unavailable:
         command = [str(interpreter), str(WORKER), question.target, root, str(report), str(question.timeout_s)]
         environment = question.environment(interpreter)
         try:
-            ended = _run(command, root, environment, question.timeout_s + GRACE_SECONDS)
+            ended = run_bounded(command, root, environment, question.timeout_s + GRACE_SECONDS)
         except OSError as error:
             message = f"{interpreter} cannot be run: {error.strerror}"
             raise UsageError(message) from error
@@ -122,7 +122,8 @@ def _executable(path: Path) -> Path:
     return path
 
 
-def _run(command: list[str], folder: str, environment: dict[str, str], seconds: float) -> Ended:
+def run_bounded(command: list[str], folder: str, environment: Mapping[str, str], seconds: float) -> Ended:
+    """Runs a command to its end or to the time limit; nothing that it started is left."""
     process = subprocess.Popen(  # noqa: S603  the interpreter and the application are the user's own choice
         command,
         cwd=folder,

@@ -6,13 +6,13 @@ from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, status
 
 from leads.limits import READ, WRITE, limiter
 from leads.routes.statistics import forget_statistics
-from leads.schemas import LeadChange, LeadIn, LeadOut, LeadPage
+from leads.schemas import LARGEST_ID, LeadChange, LeadIn, LeadOut, LeadPage
 from leads.security import Caller
 from leads.store import Leads
 from leads.tables import Lead
 
 router = APIRouter(prefix="/v1/leads", tags=["leads"])
-LeadId = Annotated[int, Path(ge=1)]
+LeadId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.get("")
@@ -20,7 +20,7 @@ LeadId = Annotated[int, Path(ge=1)]
 async def list_leads(
     request: Request,
     leads: Leads,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> LeadPage:
     page = await leads.page(after, limit)

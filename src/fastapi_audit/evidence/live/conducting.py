@@ -19,7 +19,7 @@ from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
 from fastapi_audit.evidence.live.probing import Probing
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Session
-from fastapi_audit.evidence.live.starting import started
+from fastapi_audit.evidence.live.starting import description_of, started
 
 SHOWN_WHEN_STARTED = "http://127.0.0.1:8000"
 MOST_SUBJECTS = 2_000
@@ -68,15 +68,15 @@ class Conductor:
         if not answer.answered:
             message = f"{session.client.shown_at} gives no answer: {answer.failure}{_printed(session.server)}"
             raise IncompleteError(message)
-        if not answer.ok:
-            why = answer.failure or f"{answer.status}"
-            session.no_operations = f"{self.probing.schema} does not describe the operations: {why}"
-            return
-        described = read_operations(answer.body, self.probing.named)
+        body = answer.body if answer.ok else b""
+        # An application of the user's own may keep its description from the wire, as production should.
+        if not answer.ok and session.launch:
+            body = await asyncio.to_thread(description_of, session.launch, self.budget.seconds_left)
+        described = read_operations(body, self.probing.named) if body else answer.failure or f"{answer.status}"
         if isinstance(described, str):
             session.no_operations = f"{self.probing.schema} does not describe the operations: {described}"
-        else:
-            session.operations = described
+            return
+        session.operations, session.description = described, body
 
     async def _make(self, experiment: Experiment, session: Session) -> None:
         noun = experiment.noun

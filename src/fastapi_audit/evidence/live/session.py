@@ -69,6 +69,8 @@ class Session:
     operations: tuple[ServedOperation, ...] = ()
     no_operations: str = ""
     """Why they are not known."""
+    description: bytes = b""
+    """The OpenAPI document that they were read from; of a server that we started even when it is not served."""
     server: "Server | None" = None
     """The one that we started."""
     launch: "Launch | None" = None

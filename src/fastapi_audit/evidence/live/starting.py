@@ -2,12 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi_audit.errors import IncompleteError, UsageError
-from fastapi_audit.evidence._app_process import TARGET, Question
+from fastapi_audit.evidence._app_process import TARGET, Question, run_bounded
 from fastapi_audit.evidence.live.launch import Launch, Server, launched
+from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT
 from fastapi_audit.evidence.live.probing import Start
 
+DESCRIBE = """\
+import importlib, json, sys
+sys.path.insert(0, "")
+module, _, attribute = sys.argv[1].partition(":")
+app = importlib.import_module(module)
+for name in attribute.split("."):
+    app = getattr(app, name)
+if sys.argv[2] == "factory":
+    app = app()
+with open(sys.argv[3], "w", encoding="utf-8") as file:
+    json.dump(app.openapi(), file)
+"""
+DESCRIBE_SECONDS = 20.0
 LAST_LINES = 12
 LINE = 300
 PATIENCE_SECONDS = 30.0
@@ -30,6 +46,19 @@ def launch_of(start: Start, patience_s: float = PATIENCE_SECONDS) -> Launch:
         question.environment(interpreter),
         patience_s,
     )
+
+
+def description_of(launch: Launch, within_s: float) -> bytes:
+    """The description that an application keeps from the wire, asked of a second process; empty when it has none."""
+    kind = "factory" if "--factory" in launch.options else "application"
+    with TemporaryDirectory(prefix="fastapi-audit-") as folder:
+        file = Path(folder) / "openapi.json"
+        command = [launch.python, "-c", DESCRIBE, launch.application, kind, str(file)]
+        run_bounded(command, str(launch.folder), launch.environment or {}, min(DESCRIBE_SECONDS, within_s))
+        if not file.is_file():
+            return b""
+        with file.open("rb") as described:
+            return described.read(SCHEMA_LIMIT)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """Whether the operations keep what the service's own OpenAPI document promises, asked by Schemathesis."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
 from fastapi_audit.model import Observation
 
@@ -39,7 +39,7 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
     limits, budget = session.probing.limits, session.client.budget
     requests = limits.max_requests // SHARE_OF_REQUESTS
     question = contract.Question(
-        await _document(session),
+        _document(session),
         session.client.address.url,
         session.user.headers,
         mutating=session.probing.permissions.mutating,
@@ -59,10 +59,9 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
         yield ExaminedOperation(each.operation, *(seen.get(check) for check in checks))
 
 
-async def _document(session: Session) -> Mapping[str, Any]:
+def _document(session: Session) -> Mapping[str, Any]:
     """The description of the service, reduced to the operations that may be called."""
-    answer = await session.exchange("GET", session.probing.schema, body_limit=SCHEMA_LIMIT)
-    document = answer.json()
+    document = json.loads(session.description)
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         message = "the description of the service is no OpenAPI document"
         raise NotPossible(message)
