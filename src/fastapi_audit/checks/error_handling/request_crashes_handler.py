@@ -10,8 +10,9 @@ the client learns what was wrong with its request.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import ExaminedOperation
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import ExaminedOperation, MeasuredLatency
+from fastapi_audit.model import EvidenceKind
+from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -63,6 +64,18 @@ def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
             "or handle it.",
             operation=examined.operation,
             observations=(examined.server_error,),
+        )
+
+
+@rule.check
+def crashes_always(measured: MeasuredLatency) -> Iterator[Finding]:
+    if measured.operation is not None and measured.always_fails:
+        seen = f"{measured.row.samples} of {measured.row.samples} requests with arguments that should work failed"
+        yield Finding(
+            f"`{measured.operation}` answers with a server error to a request that any client may send. Refuse such input, "
+            "or handle it.",
+            operation=measured.operation,
+            observations=(Observation(EvidenceKind.LIVE, seen),),
         )
 
 

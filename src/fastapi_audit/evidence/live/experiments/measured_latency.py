@@ -27,6 +27,11 @@ class MeasuredLatency:
         return self.row.operation
 
     @property
+    def always_fails(self) -> bool:
+        """Whether no request of the operation went well: it is broken, whatever the pace."""
+        return self.row.errors == self.row.samples
+
+    @property
     def interval(self) -> str:
         """What is known of the P95, as a report says it."""
         row = self.row
