@@ -17,9 +17,10 @@ from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.settings import Target, accepted_findings, listed, rules_of, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
-from fastapi_audit.evidence import Gathering, uncollected
-from fastapi_audit.model import ExitCode
+from fastapi_audit.evidence import Gathering, text_of, uncollected
+from fastapi_audit.model import ExitCode, Scorecard
 from fastapi_audit.reports import Material, counted
+from fastapi_audit.reusing import Earlier
 from fastapi_audit.rule import Rule
 
 if TYPE_CHECKING:
@@ -85,22 +86,42 @@ class Run:
     rules: tuple[Rule, ...] = field(default_factory=load)
     last: Audit | None = None
 
-    def audit(self) -> Audit:
-        """Everything anew, as the files are now."""
-        gathering = Gathering(
+    @property
+    def gathering(self) -> Gathering:
+        """What is read."""
+        return Gathering(
             self.target.root, self.settings.exclude, self.use_cache, auth_names=self.settings.auth_dependencies
         )
-        self.last = run(gathering, self.rules, self.settings, self.target.shown, self.baseline)
+
+    def audit(self) -> Audit:
+        """Everything anew, as the files are now."""
+        self.last = run(self.gathering, self.rules, self.settings, self.target.shown, self.baseline)
         return self.last
+
+    def scorecard(self) -> Scorecard:
+        """The one of the last scan when nothing has changed since, else a new one."""
+        # Rules from elsewhere may look at anything: what they were made of is not known here.
+        if not self.use_cache or any(rule.origin != "fastapi-audit" for rule in self.rules):
+            return self.audit().scorecard
+        earlier = Earlier(self.gathering, self.target.shown, self.settings, self.baseline)
+        card = earlier.scorecard()
+        if card is None:
+            audit = self.audit()
+            card = audit.scorecard
+            earlier.keep(card, audit.project.looked_at)
+        return card
 
     def scan(self, output: Output, *, fix: bool, show_suppressed: bool = False) -> ExitCode:
         """Fixes when asked, then reports what is left."""
-        audit = self.fixed() if fix else self.audit()
-        by_name = {rule.name: rule for rule in self.rules}
-        material = Material(audit.scorecard, by_name, audit.project.text, show_suppressed=show_suppressed)
+        card = self.fixed().scorecard if fix else self.scorecard()
+        material = Material(card, {rule.name: rule for rule in self.rules}, self.text, show_suppressed=show_suppressed)
         output.write(material)
         warn_of(material)
-        return exit_code(audit.scorecard, self.settings)
+        return exit_code(card, self.settings)
+
+    def text(self, path: str) -> str | None:
+        """The text of a file, as it was audited where it was audited just now."""
+        return self.last.project.text(path) if self.last else text_of(self.target.root, path)
 
     def fixed(self) -> Audit:
         """Applies fixes until none is left; says on stderr what was done."""

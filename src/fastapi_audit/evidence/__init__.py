@@ -21,9 +21,11 @@ from fastapi_audit.evidence.live.probing import (
     Target,
     read_identity,
 )
-from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed
+from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed, text_of
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
+from fastapi_audit.evidence.source.cache import directory as cache_directory
+from fastapi_audit.evidence.source.cache import is_private
 from fastapi_audit.evidence.source.caches import CachedFunction, caches_of, route_caches
 from fastapi_audit.evidence.source.code import (
     UNKNOWN,
@@ -67,6 +69,7 @@ from fastapi_audit.evidence.source.revisions import Revision
 from fastapi_audit.evidence.source.stack import ROLES
 from fastapi_audit.evidence.source.streaming import generator_of, streamed_by
 from fastapi_audit.evidence.source.variables import Change, Variable, class_changes
+from fastapi_audit.evidence.stamps import Stamps, digest, stamp
 
 __all__ = [
     "CONNECTS",
@@ -125,6 +128,7 @@ __all__ = [
     "RunningApp",
     "ServedDescription",
     "Settings",
+    "Stamps",
     "Start",
     "Statement",
     "Target",
@@ -133,13 +137,16 @@ __all__ = [
     "agree",
     "app_limits_body",
     "asked",
+    "cache_directory",
     "caches_of",
     "class_changes",
+    "digest",
     "gather",
     "generator_of",
     "holders",
     "inspect",
     "is_kept",
+    "is_private",
     "is_remembered",
     "limits_body",
     "limits_of",
@@ -150,6 +157,8 @@ __all__ = [
     "probed",
     "read_identity",
     "route_caches",
+    "stamp",
     "streamed_by",
+    "text_of",
     "uncollected",
 ]

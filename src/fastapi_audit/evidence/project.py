@@ -156,13 +156,17 @@ class Project:
             self._matches[patterns] = match(patterns, files)
         return self._matches[patterns]
 
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """The paths that were looked at because something names them; those that are listed may be missing here."""
+        return tuple(sorted({*self.deployment.looked_at, *self._texts}))
+
     def text(self, path: str) -> str | None:
         """The text of a file of the project, for excerpts and fixes; `None` when it cannot be read."""
         if path not in self._texts:
             file = self.source.modules.files.get(path)
             content = file.content if file is not None else self.tree.read(path)
-            text = None if content is None else content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-            self._texts[path] = text
+            self._texts[path] = _decoded(content)
         return self._texts[path]
 
 
@@ -193,6 +197,15 @@ SUBJECTS: dict[type, EvidenceKind] = {
     **dict.fromkeys(EXPERIMENTS, EvidenceKind.LIVE),
 }
 """Every type that the first parameter of a check may have, and the evidence it comes from."""
+
+
+def text_of(root: Path, path: str) -> str | None:
+    """The text of a file as `Project.text` gives it, where nothing was gathered."""
+    return _decoded(Tree(root).read(path))
+
+
+def _decoded(content: bytes | None) -> str | None:
+    return None if content is None else content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 
 def gather(gathering: Gathering) -> Project:

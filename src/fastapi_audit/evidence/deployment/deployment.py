@@ -83,6 +83,8 @@ class Deployment:
     unresolved: tuple[Unresolved, ...] = ()
     files: int = 0
     """How many deployment files were read."""
+    looked_at: tuple[str, ...] = ()
+    """Every path that was opened or was to be, also what only another file names, such as an ignored `.env`."""
 
     @property
     def versions(self) -> dict[str, str]:

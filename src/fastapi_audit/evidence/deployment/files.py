@@ -43,6 +43,7 @@ class Files:
     """POSIX, relative to the root, sorted."""
     unresolved: list[Unresolved] = field(default_factory=list)
     _read: dict[str, Document | None] = field(default_factory=dict)
+    _glanced_at: set[str] = field(default_factory=set)
     _said: set[str] = field(default_factory=set)
     _bytes: int = 0
 
@@ -91,6 +92,7 @@ class Files:
 
     def mentions(self, path: str, *words: bytes) -> bool:
         """Whether a file of bearable size holds all of these words; a cheap look before it is parsed."""
+        self._glanced_at.add(path)
         target = self.root / path
         try:
             if not self._inside(target) or not target.is_file() or target.stat().st_size > LARGEST:
@@ -99,6 +101,11 @@ class Files:
         except OSError:
             return False
         return all(word in content for word in words)
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Every path that was asked for, whether it could be read or not."""
+        return tuple(sorted({*self._read, *self._glanced_at}))
 
     @property
     def documents(self) -> tuple[Document, ...]:

@@ -296,6 +296,7 @@ def read(root: Path, paths: Sequence[str] | None = None) -> Deployment:
         remarks=tuple(r for d in files.documents for r in remarks(d)),
         unresolved=tuple(files.unresolved),
         files=reader.count + asked.files,
+        looked_at=files.looked_at,
     )
 
 

@@ -24,6 +24,14 @@ def directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastapi-audit"
 
 
+def is_private(folder: Path) -> bool:
+    """Whether nobody else can put bytes there: what is loaded must be what we wrote."""
+    if not hasattr(os, "getuid"):
+        return True
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
 def key_of(content: bytes) -> bytes:
     """What the facts of a content are found by."""
     return hashlib.blake2b(content, digest_size=16).digest()
@@ -67,9 +75,4 @@ class Store:
                 connection.executemany("insert or replace into facts values (?, ?)", rows)
 
     def _is_ours(self) -> bool:
-        """Whether nobody else can put bytes there: what is loaded must be what we wrote."""
-        folder = self._path.parent
-        if not hasattr(os, "getuid"):
-            return True
-        status = folder.stat()
-        return status.st_uid == os.getuid() and not status.st_mode & 0o022
+        return is_private(self._path.parent)

@@ -114,10 +114,10 @@ def _spec(lines: Sequence[str]) -> "Spec | None":
     patterns = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not patterns:
         return None
-    from pathspec import PathSpec  # noqa: PLC0415  36 ms, and many trees have no patterns
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  36 ms, and many trees have no patterns
 
     try:
-        return PathSpec.from_lines("gitwildmatch", patterns)
+        return GitIgnoreSpec.from_lines(patterns)
     except ValueError:
         return None
 
