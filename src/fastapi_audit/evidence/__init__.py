@@ -4,12 +4,18 @@ from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable, agree
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.live import Live, Progress, probe
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.experiments.chosen_media_type import ChosenMediaType
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
 from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
 from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
+from fastapi_audit.evidence.live.experiments.large_page import LargePage
+from fastapi_audit.evidence.live.experiments.listed_entries import ListedEntries
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
+from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
+from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
+from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
 from fastapi_audit.evidence.live.probing import (
     Identity,
@@ -86,6 +92,7 @@ __all__ = [
     "CachedFunction",
     "Call",
     "Change",
+    "ChosenMediaType",
     "Class",
     "Comment",
     "CrossOriginAnswer",
@@ -104,11 +111,14 @@ __all__ = [
     "HealthAnswers",
     "Holder",
     "Identity",
+    "LargePage",
     "LimitedFunction",
     "Limits",
+    "ListedEntries",
     "Live",
     "MeasuredLatency",
     "Metric",
+    "MetricsAnswer",
     "Middleware",
     "Model",
     "Module",
@@ -122,6 +132,8 @@ __all__ = [
     "Project",
     "Reach",
     "Registered",
+    "RejectedSecret",
+    "RequestId",
     "Resource",
     "Revision",
     "Route",

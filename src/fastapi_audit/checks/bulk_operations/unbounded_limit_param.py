@@ -9,8 +9,8 @@ taken too; PostgreSQL refuses it, which is a 500.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Holder, Parameter, Route, holders
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Holder, LargePage, Parameter, Route, holders
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -64,7 +64,8 @@ rule = Rule(
             @app.get("/leads")
             def leads(limit: int = 20, db: Session = Depends(get_db)):  # finding
                 return page(db, limit)
-            """
+            """,
+            live=False,  # there is no table
         ),
         Good(
             """
@@ -148,6 +149,23 @@ def free_page_size(route: Route) -> Iterator[Finding]:
             held = holders(parameter) if _free(parameter, route) else []
             if held and not any(h.bounds for h in held):
                 yield _finding(parameter, route, held)
+
+
+@rule.check
+def on_the_wire(page: LargePage) -> Iterator[Finding | Refutation]:
+    if page.is_taken:
+        yield Finding(
+            f"`{page.name}` of `{page.operation}` has no upper bound: the service answers with as many entries as it is "
+            "told. Bound it with `Query(ge=1, le=…)`.",
+            operation=page.operation,
+            observations=(page.exchange.observation(f"one request got {page.entries:,} entries"),),
+        )
+    elif page.is_refused:
+        yield Refutation(
+            f"`{page.operation}` refuses a `{page.name}` of 100,000.",
+            page.operation,
+            (page.exchange.observation("a page size that no page has is refused"),),
+        )
 
 
 def _free(parameter: Parameter, route: Route) -> bool:

@@ -9,7 +9,7 @@ sent: 200 000 rows took 1.7 s and 280 MB for one GET. It is quick on the day it 
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import SQLALCHEMY_SESSIONS, Call, Expression
+from fastapi_audit.evidence import SQLALCHEMY_SESSIONS, Call, Expression, ListedEntries
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -42,9 +42,9 @@ rule = Rule(
             app = FastAPI()
 
             @app.get("/leads")
-            def leads() -> list[int]:
+            def leads() -> list[dict[str, int]]:
                 with Session(engine) as session:
-                    return [lead.id for lead in session.scalars(select(Lead).order_by(Lead.id)).all()]  # finding
+                    return [{"id": lead.id} for lead in session.scalars(select(Lead).order_by(Lead.id)).all()]  # finding
             """
         ),
         Bad(
@@ -77,6 +77,40 @@ rule = Rule(
             @app.get("/old")
             def old(db: Session = Depends(get_session)):
                 return db.query(Lead).order_by(Lead.id).all()  # finding
+            """,
+            live=False,  # there is no table
+        ),
+        Good(
+            """
+            from typing import Annotated
+
+            from fastapi import FastAPI, Query
+            from sqlalchemy import create_engine, select, text
+            from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+            from sqlalchemy.pool import StaticPool
+
+            class Base(DeclarativeBase): ...
+
+            class Lead(Base):
+                __tablename__ = "leads"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            Base.metadata.create_all(engine)
+            with Session(engine) as session:
+                numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)"
+                session.execute(text(f"insert into leads {numbers} select i from n"))
+                session.commit()
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[dict[str, int]]:
+                with Session(engine) as session:
+                    return [{"id": lead.id} for lead in session.scalars(select(Lead).limit(limit)).all()]
+
+            @app.get("/temperatures")
+            def temperatures() -> list[int]:
+                return list(range(5000))
             """
         ),
         Good(
@@ -147,6 +181,19 @@ def every_row(call: Call) -> Iterator[Finding]:
         "table. Bound it with `limit`, or stream it in chunks.",
         operation=reach.operation,
     )
+
+
+@rule.check
+def on_the_wire(listed: ListedEntries) -> Iterator[Finding]:
+    if listed.many:
+        count = f"{listed.entries:,}" if listed.is_whole else f"more than {listed.entries - 1:,}"
+        yield Finding(
+            f"`{listed.operation}` answers with all there is when nobody says how much: the answer grows with the table. "
+            "Bound it with `limit`, or stream it in chunks.",
+            operation=listed.operation,
+            confidence=Confidence.MEDIUM,
+            observations=(listed.exchange.observation(f"one request without a limit got {count} entries"),),
+        )
 
 
 MAPPED = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.declarative_base()", "sqlmodel.SQLModel")

@@ -12,8 +12,8 @@ A handler for `RequestValidationError` that answers with `type`, `loc` and `msg`
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App, Call, ExceptionHandler, Function, Model, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import App, Call, ExceptionHandler, Function, Model, RejectedSecret, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -168,6 +168,22 @@ def answer_with_all_of_it(handler: ExceptionHandler) -> Iterator[Finding]:
         yield sent.finding(
             f"`{sent.text}` holds what the client sent: `{secret[1]}` of `{secret[0].operation}` stands in the answer. "
             "Answer with `type`, `loc` and `msg` alone."
+        )
+
+
+@rule.check
+def on_the_wire(rejected: RejectedSecret) -> Iterator[Finding | Refutation]:
+    told = f"`{rejected.operation}` refused a body whose `{rejected.name}` was of a wrong type"
+    if rejected.comes_back:
+        yield Finding(
+            f"A request that is not valid is sent back whole: `{rejected.name}` of `{rejected.operation}` stands in the "
+            "answer. Handle `RequestValidationError` and leave `input` out.",
+            observations=(rejected.exchange.observation(f"{told}, and sent it back"),),
+        )
+    else:
+        yield Refutation(
+            "A request that is not valid is refused without what was sent.",
+            observations=(rejected.exchange.observation(f"{told}, and did not send it back"),),
         )
 
 

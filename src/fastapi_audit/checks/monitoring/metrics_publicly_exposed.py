@@ -10,8 +10,8 @@ A guard on the route, a port of its own (`start_http_server`), or `location /met
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import MetricsAnswer, Project, Route
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 PATH = re.compile(r"/metrics/?$")
 PROXY = re.compile(r"\.(conf|nginx|template|j2)$|nginx|Caddyfile|traefik|haproxy")
@@ -91,7 +91,8 @@ rule = Rule(
             @beside.get("/health")
             def health() -> str:
                 return "up"
-            """
+            """,
+            live=False,  # `app` is not the service
         ),
         Good(
             {
@@ -108,7 +109,8 @@ rule = Rule(
                     location / { proxy_pass http://api:8000; }
                 }
                 """,
-            }
+            },
+            live=False,  # nginx is part of it
         ),
     ],
 )
@@ -125,6 +127,24 @@ def open_mounts(project: Project) -> Iterator[Finding]:
         for route in app.routes:
             if route.kind == "mount":
                 yield from exposed(route, project)
+
+
+@rule.check
+def on_the_wire(answer: MetricsAnswer) -> Iterator[Finding | Refutation]:
+    if answer.shown:
+        yield Finding(
+            f"`{answer.operation}` shows everybody which routes there are, how busy they are and how often they fail. Guard "
+            "it, or keep it from the outside in the proxy.",
+            operation=answer.operation,
+            confidence=Confidence.LOW if answer.beside_the_proxy else Confidence.MEDIUM,
+            observations=(answer.exchange.observation("somebody without credentials reads the metrics"),),
+        )
+    elif answer.refused:
+        yield Refutation(
+            f"`{answer.operation}` asks for credentials.",
+            answer.operation,
+            (answer.exchange.observation("somebody without credentials is refused"),),
+        )
 
 
 def exposed(route: Route, project: Project) -> Iterator[Finding]:

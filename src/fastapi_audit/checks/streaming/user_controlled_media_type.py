@@ -12,7 +12,7 @@ answer, and a character outside latin-1 is a 500.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Expression
+from fastapi_audit.evidence import Call, ChosenMediaType, Expression
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -46,7 +46,8 @@ rule = Rule(
             @app.get("/export/{name}")
             async def export(name: str) -> Response:
                 return download(name)
-            """
+            """,
+            live=False,  # a name may be the caller's, if it is quoted
         ),
         Good(
             """
@@ -120,6 +121,17 @@ def from_the_request(call: Call) -> Iterator[Finding]:
                 "read the body. Choose from a fixed table.",
                 trace=origin.steps,
             )
+
+
+@rule.check
+def on_the_wire(chosen: ChosenMediaType) -> Iterator[Finding]:
+    if chosen.decides:
+        yield Finding(
+            f"`{chosen.name}` of `{chosen.operation}` is the content type of its answer: the caller decides how browsers "
+            "read the body. Choose from a fixed table.",
+            operation=chosen.operation,
+            observations=(chosen.exchange.observation(f"the content type is what `{chosen.name}` says"),),
+        )
 
 
 def _described(call: Call) -> Iterator[tuple[str, Expression]]:

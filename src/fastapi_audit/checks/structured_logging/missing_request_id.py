@@ -12,8 +12,8 @@ and answers it as `X-Request-ID`.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import App, Project, RequestId
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 rule = Rule(
     __name__,
@@ -87,7 +87,8 @@ rule = Rule(
             @app.get("/orders")
             def orders() -> list[str]:
                 return ["tea"]
-            """
+            """,
+            live=False,  # the id is in the log and not in the answer
         ),
         Good(
             """
@@ -108,7 +109,8 @@ rule = Rule(
             @app.get("/orders")
             def orders() -> list[str]:
                 return ["tea"]
-            """
+            """,
+            live=False,  # the id is in the log and not in the answer
         ),
     ],
     unproven="It is a policy: what is missing cannot be shown to fail, only to be missing.",
@@ -143,4 +145,19 @@ def applications(app: App, project: Project) -> Iterator[Finding]:
         yield app.finding(
             f"Nothing gives the requests of `{app.name}` an id: the log lines of one request cannot be told from those "
             "of another. Bind an id in a middleware and answer it as `X-Request-ID`."
+        )
+
+
+@rule.check
+def on_the_wire(seen: RequestId) -> Iterator[Finding | Refutation]:
+    if seen.header:
+        told = seen.first.observation(f"`{seen.header}` names the request, another one in each answer")
+        yield Refutation(f"Every answer names its request in `{seen.header}`.", observations=(told,))
+    elif seen.first.answered:
+        yield Finding(
+            "No answer carries an id of its request: a customer who complains cannot name it, and the log lines of one "
+            "request cannot be told from those of another. Bind an id in a middleware and answer it as `X-Request-ID`.",
+            # The log may have one all the same.
+            confidence=Confidence.LOW,
+            observations=(seen.first.observation("nothing in the answer names the request"),),
         )

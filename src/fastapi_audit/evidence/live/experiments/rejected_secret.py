@@ -1,0 +1,65 @@
+"""What a request that is refused gets back of the password in it."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.operations import ServedOperation
+from fastapi_audit.evidence.live.session import Experiment, Session
+
+INVENTED = "fastapi-audit-invented-secret"
+SECRET = re.compile(
+    r"(.*_)?(password|passwd|secret|api_?key|private_?key|card_number|cvv|ssn|pin)"
+    r"|((access|refresh|api|auth|bot)_)?token",
+    re.IGNORECASE,
+)
+REFUSED = frozenset({400, 422})
+MOST_OPERATIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedSecret:
+    """The answer to a body that has an invented secret, of a type that cannot be valid."""
+
+    operation: str
+    name: str
+    """Of the field."""
+    exchange: Exchange
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the answer repeats it."""
+        return INVENTED in self.exchange.text
+
+
+async def observe(session: Session) -> AsyncIterator[RejectedSecret]:
+    """Sends a list where a secret belongs: no operation gets to see that."""
+    asked = 0
+    for operation in session.callable_operations:
+        secrets = _secrets(operation)
+        path = operation.path()
+        if not secrets or path is None or asked >= MOST_OPERATIONS:
+            continue
+        asked += 1
+        body = {**_body(operation), **{name: [INVENTED] for name in secrets}}
+        headers = (*operation.headers(), ("Content-Type", "application/json"))
+        exchange = await session.exchange(operation.method, path, headers=headers, content=json.dumps(body).encode())
+        if exchange.status in REFUSED:
+            yield RejectedSecret(operation.key, secrets[0], exchange)
+
+
+def _body(operation: ServedOperation) -> dict[str, object]:
+    try:
+        body = json.loads(operation.body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _secrets(operation: ServedOperation) -> list[str]:
+    return [name for name, value in _body(operation).items() if SECRET.fullmatch(name) and isinstance(value, str)]
+
+
+experiment = Experiment(RejectedSecret, observe, mutating=True)
