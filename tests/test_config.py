@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fastapi_audit.config import Settings, discover, load
+from fastapi_audit.cli.probing import Wishes
+from fastapi_audit.config import OperationSettings, ProbeSettings, Settings, discover, load
 from fastapi_audit.errors import ConfigError
+from fastapi_audit.evidence import Target
 from fastapi_audit.model import Confidence, Severity
 
 EVERY_KEY = """
@@ -50,6 +52,91 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         per_file_ignores={"tests/*": ("debug-true",)},
         auth_dependencies=("app.auth.current_user",),
     )
+
+
+PROBE = """
+[probe]
+max-time = 120.0
+max-requests = 9000
+rate = 20.0
+p95 = "150ms"
+errors = "0.5%"
+openapi = "/api/openapi.json"
+
+[probe.operations."GET /leads/{lead_id}"]
+path = { lead_id = 7 }
+query = { full = true }
+p95 = "50ms"
+
+[probe.operations."POST /leads"]
+body = { name = "Ada", tags = [1, 2] }
+errors = "0.1%"
+
+[probe.operations."GET /reports"]
+skip = true
+"""
+
+
+def test_every_key_of_a_probe_is_read(tmp_path: Path) -> None:
+    assert load(written(tmp_path, PROBE)).probe == ProbeSettings(
+        max_time=120.0,
+        max_requests=9000,
+        rate=20.0,
+        p95="150ms",
+        errors="0.5%",
+        openapi="/api/openapi.json",
+        operations={
+            "GET /leads/{lead_id}": OperationSettings(path={"lead_id": 7}, query={"full": True}, p95="50ms"),
+            "POST /leads": OperationSettings(body={"name": "Ada", "tags": [1, 2]}, errors="0.1%"),
+            "GET /reports": OperationSettings(skip=True),
+        },
+    )
+
+
+def test_what_the_config_says_of_a_probe_becomes_one(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, PROBE)).probe
+
+    probing = Wishes(url="http://127.0.0.1:8000", p95_target="100ms", max_time=5).probing(settings)
+
+    lead = probing.named["GET /leads/{lead_id}"]
+    assert (lead.path, lead.query) == ({"lead_id": "7"}, {"full": "true"})
+    assert probing.named["POST /leads"].body == '{"name": "Ada", "tags": [1, 2]}'
+    assert probing.named["GET /reports"].skip
+    assert (probing.limits.max_time_s, probing.limits.max_requests, probing.limits.rate) == (5, 9000, 20.0)
+    # The flag over the config; what an operation says of itself over both.
+    assert probing.target_of(None) == Target(100.0, 0.005)
+    assert probing.target_of("GET /leads/{lead_id}") == Target(50.0, 0.005)
+    assert probing.target_of("POST /leads") == Target(100.0, 0.001)
+    assert probing.schema == "/api/openapi.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('p95 = "fast"', ": `probe.p95`: write a time as `200ms` or `1.5s`, not `fast`"),
+        ('p95 = "0ms"', ": `probe.p95`: write a time as `200ms` or `1.5s`, not `0ms`"),
+        ("p95 = 200", ": `probe.p95`: Input should be a valid string, not 200"),
+        ('errors = "0.1"', ": `probe.errors`: write a share as `0.1%`, not `0.1`"),
+        ('errors = "101%"', ": `probe.errors`: write a share as `0.1%`, not `101%`"),
+        ("max-time = 0.0", ": `probe.max-time`: a number above 0, not 0.0"),
+        ("rate = nan", ": `probe.rate`: a number above 0, not nan"),
+        (
+            'openapi = "openapi.json"',
+            ": `probe.openapi`: a path of the service, such as /openapi.json, not 'openapi.json'",
+        ),
+        ('allow-host = "x"', ": `probe.allow-host`: Unexpected keyword argument, not 'x'"),
+        (
+            '[probe.operations."/leads"]',
+            ': `probe.operations."/leads"`: name it by method and path template, such as `GET /users/{id}`',
+        ),
+        (
+            '[probe.operations."GET /leads"]\np95 = "1"',
+            ': `probe.operations."GET /leads".p95`: write a time as `200ms` or `1.5s`, not `1`',
+        ),
+    ],
+)
+def test_a_wrong_value_of_a_probe_names_the_key(tmp_path: Path, text: str, expected: str) -> None:
+    assert complaint(tmp_path, f"[probe]\n{text}\n") == expected
 
 
 def test_pyproject_has_a_table_of_its_own(tmp_path: Path) -> None:
