@@ -54,6 +54,36 @@ async def app(scope, receive, send):
 
     await main.app(scope, receive, without_cors)
 """
+BLOCKING = """\
+import time
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def totals() -> None:
+    with open(__file__) as file:
+        file.read()
+    time.sleep(
+        0.4
+    )
+
+
+@app.get("/helper")
+async def helper() -> None:
+    totals()
+
+
+@app.get("/in-a-thread")
+def in_a_thread() -> None:
+    time.sleep(0.4)
+
+
+@app.get("/quick")
+async def quick() -> str:
+    return "quick"
+"""
 
 
 @contextmanager
@@ -91,6 +121,19 @@ def test_a_traceback_on_the_wire_confirms_what_the_source_says(tmp_path: Path) -
     assert "Traceback (most recent call last)" in finding["observations"][0]["response"]
     assert str(tmp_path) not in ran.out
     assert finding["observations"][0]["reproduction"].startswith("curl -i ")
+
+
+def test_the_line_that_blocks_the_loop_is_seen_inside_the_running_service(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": BLOCKING})
+    asked = ("--select", "blocking-call", "--output-format", "json")
+
+    ran = audit("--app", "main:app", "--python", sys.executable, *asked, cwd=tmp_path)
+
+    found = [each for each in document(ran)["findings"] if each["status"] == "confirmed"]
+    assert [(each["operation"], each["location"]["line"], each["evidence"]) for each in found] == [
+        ("GET /helper", 11, ["source", "live"])
+    ]
+    assert "the event loop stood in `totals` at main.py:11" in found[0]["observations"][0]["message"]
 
 
 def test_a_gateway_refutes_what_the_source_says(tmp_path: Path) -> None:

@@ -72,6 +72,23 @@ def test_a_service_wide_finding_confirms_what_the_files_say() -> None:
     assert found.observations == (SEEN,)
 
 
+def test_what_was_seen_at_a_line_confirms_that_line_and_no_other_of_its_operation() -> None:
+    long = Location("app/main.py", 12, 5, 14, 6)
+    here, elsewhere = (suspected(operation="GET /users", location=at) for at in (long, Location("app/main.py", 30, 5)))
+
+    seen = on_the_wire(operation="GET /users", location=Location("app/main.py", 13))
+    found = joined(result(here, elsewhere), result(seen))
+
+    assert [each.status for each in found.findings] == [Status.CONFIRMED, Status.SUSPECTED]
+    assert found.findings[0].location == long
+
+
+def test_what_was_seen_at_a_line_confirms_it_although_the_files_name_another_operation() -> None:
+    seen = on_the_wire(operation="GET /users", location=Location("app/main.py", 2))
+
+    assert only(joined(result(suspected(operation="GET /other")), result(seen))).status is Status.CONFIRMED
+
+
 def test_findings_meet_at_their_operation_whatever_its_method_and_converter() -> None:
     source = suspected(operation="GET /files/{name:path}")
 

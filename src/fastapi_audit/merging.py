@@ -139,8 +139,11 @@ def _placed(finding: Finding, operations: _Operations) -> Finding:
 def _speaks_of(seen: Finding, finding: Finding, operations: _Operations) -> bool:
     if seen.operation is None and seen.location is None:
         return True
-    if seen.location is not None and seen.location == finding.location:
+    if seen.location is not None and finding.location is not None and seen.location in finding.location:
         return True
+    if seen.location is not None and seen.operation and seen.location != operations.place(seen.operation):
+        # It knows its line, which is another one.
+        return False
     if seen.operation is None or finding.operation is None:
         return False
     return operations.key(seen.operation) == operations.key(finding.operation)

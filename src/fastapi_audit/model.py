@@ -83,6 +83,10 @@ class Location:
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
 
+    def __contains__(self, other: "Location") -> bool:
+        """Whether another place begins on one of the same lines: what a process tells of itself knows no columns."""
+        return self.path == other.path and self.line <= other.line <= (self.end_line or self.line)
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:

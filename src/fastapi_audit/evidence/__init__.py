@@ -17,6 +17,7 @@ from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
+from fastapi_audit.evidence.live.experiments.wait_beside import WaitBeside
 from fastapi_audit.evidence.live.probing import (
     Identity,
     Limits,
@@ -146,6 +147,7 @@ __all__ = [
     "Target",
     "Unavailable",
     "Variable",
+    "WaitBeside",
     "agree",
     "app_limits_body",
     "asked",

@@ -10,7 +10,7 @@ The async client in the generator, or a plain `def` generator.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Reach
+from fastapi_audit.evidence import Reach, WaitBeside
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -94,6 +94,19 @@ def blocks_between_chunks(reach: Reach) -> Iterator[Finding]:
             severity=severity,
             trace=reach.trace(blocking.call),
             operation=reach.operation,
+        )
+
+
+@rule.check
+def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
+    if wait.holds_up and wait.streams:
+        yield Finding(
+            "This stream blocks the event loop between its chunks: every other request of the worker waits. Await the async "
+            "counterpart, or make it a plain `def` generator.",
+            location=wait.place,
+            operation=wait.operation,
+            trace=wait.steps[:-1],
+            observations=(wait.rounds[0].slow.observation(wait.told),),
         )
 
 

@@ -12,7 +12,7 @@ Await the asynchronous counterpart, hand the call to `run_in_threadpool`, or dec
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Blocking, Reach
+from fastapi_audit.evidence import Blocking, Reach, WaitBeside
 from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 ELSEWHERE = frozenset({"stream", "background-task", "lifespan", "startup"})
@@ -73,6 +73,42 @@ rule = Rule(
                 "main.py": """
                 from fastapi import FastAPI
 
+                from reports import totals
+
+                app = FastAPI()
+
+
+                @app.get("/totals/{year}")
+                async def show(year: int) -> list[int]:
+                    return await totals(year)
+
+
+                @app.get("/years")
+                async def years() -> list[int]:
+                    return [2024, 2025]
+                """,
+                "reports.py": """
+                from ledger import sums
+
+
+                async def totals(year: int) -> list[int]:
+                    return sums(year)
+                """,
+                "ledger.py": """
+                import time
+
+
+                def sums(year: int) -> list[int]:
+                    time.sleep(0.4)  # finding
+                    return [year]
+                """,
+            }
+        ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+
                 from service import profile
 
                 app = FastAPI()
@@ -98,7 +134,8 @@ rule = Rule(
                 def fetch(path: str) -> dict:
                     return session.get("http://users" + path, timeout=2).json()  # finding
                 """,
-            }
+            },
+            live=False,
         ),
         Bad(
             """
@@ -133,6 +170,7 @@ rule = Rule(
             def show(found: str = Depends(revision)) -> str:
                 return found
             """,
+            live=False,
         ),
         Bad(
             """
@@ -147,7 +185,8 @@ rule = Rule(
             async def count(request: Request, call_next):
                 store.incr("requests")  # finding
                 return await call_next(request)
-            """
+            """,
+            live=False,
         ),
         Bad(
             """
@@ -168,7 +207,8 @@ rule = Rule(
             @app.post("/login")
             async def login(given: str) -> list[bool]:
                 return [passwords.matches(given, known) for known in (b"1", b"2")]
-            """
+            """,
+            live=False,
         ),
         Good(
             """
@@ -193,7 +233,7 @@ rule = Rule(
 
             def rows():
                 for _ in range(3):
-                    time.sleep(1)
+                    time.sleep(0.2)
                     yield b"row"
 
 
@@ -201,17 +241,17 @@ rule = Rule(
             async def in_threads() -> list:
                 loop = asyncio.get_running_loop()
                 return [
-                    await run_in_threadpool(work, 1),
-                    await run_in_threadpool(partial(work, 1)),
-                    await asyncio.to_thread(work, 1),
-                    await anyio.to_thread.run_sync(lambda: work(1)),
-                    await loop.run_in_executor(pool, work, 1),
+                    await run_in_threadpool(work, 0.2),
+                    await run_in_threadpool(partial(work, 0.2)),
+                    await asyncio.to_thread(work, 0.2),
+                    await anyio.to_thread.run_sync(lambda: work(0.3)),
+                    await loop.run_in_executor(pool, work, 0.2),
                 ]
 
 
             @app.get("/plain")
             def plain() -> float:
-                return work(1)
+                return work(0.3)
 
 
             @app.get("/later")
@@ -243,7 +283,8 @@ rule = Rule(
                 settings = {"get": found.json()}
                 await store.set("last", settings.get("get"))
                 return settings
-            """
+            """,
+            live=False,
         ),
         Good(
             """
@@ -359,6 +400,20 @@ def threaded(reach: Reach) -> Fix | None:
         return None
     edit = function.without_async()
     return None if edit is None else Fix("Run the handler in a thread", (edit,))
+
+
+@rule.check
+def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
+    if wait.holds_up and not wait.streams:
+        where = f" in {wait.steps[-1].message}" if wait.steps else ""
+        yield Finding(
+            f"This operation blocks the event loop{where}: every other request of the worker waits until it is through. "
+            "Await the asynchronous counterpart, or let a thread do it.",
+            location=wait.place,
+            operation=wait.operation,
+            trace=wait.steps[:-1],
+            observations=(wait.rounds[0].slow.observation(wait.told),),
+        )
 
 
 @rule.proof

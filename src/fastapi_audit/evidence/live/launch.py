@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fastapi_audit.evidence.live.stalls import watched
+
 LOOPBACK = "127.0.0.1"
 LOG_LIMIT = 1_000_000
 """Bytes of the server's output that are read; an application may print without end."""
 POLL_SECONDS = 0.02
+STALLS = "stalls.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Launch:
     """The whole environment of the server; ours when not given."""
     patience: float = 15
     """Seconds until a server that neither listens nor exits counts as not started."""
+    watched: bool = False
+    """Whether a watchdog goes with it that sees its event loop stall."""
 
     def command(self, descriptor: int) -> list[str]:
         """The command line that serves on the inherited socket."""
@@ -55,6 +60,11 @@ class Server:
     def url(self) -> str:
         """Where it answers, without a slash at the end."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def stalls(self) -> Path:
+        """The file in which the watchdog writes, if there is one."""
+        return self.output.with_name(STALLS)
 
     @property
     def log(self) -> str:
@@ -109,12 +119,15 @@ def launched(launch: Launch) -> Iterator[Server]:
 def _start(launch: Launch, output: Path) -> Server:
     # Bound here and not yet listening: no other process can take the port, and a connection is refused until
     # uvicorn listens, which it does after the application's start-up. So the first connection means ready.
+    environment = {**(os.environ if launch.environment is None else launch.environment), **_QUIET}
+    if launch.watched:
+        environment = watched(environment, output.with_name(STALLS))
     with socket.socket() as listener, output.open("wb") as printed:
         listener.bind((LOOPBACK, 0))
         process = subprocess.Popen(  # noqa: S603  the command is ours; the application is the user's own choice
             launch.command(listener.fileno()),
             cwd=launch.folder,
-            env={**(os.environ if launch.environment is None else launch.environment), **_QUIET},
+            env=environment,
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=printed,

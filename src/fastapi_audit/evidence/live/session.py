@@ -127,6 +127,7 @@ class Session:
         *,
         identity: Identity | None = None,
         arguments: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Exchange:
         """Calls an operation with arguments that it should accept; those given replace them."""
         path = operation.path(**(arguments or {}))
@@ -136,7 +137,10 @@ class Session:
         body = operation.body if operation.takes_body and operation.method not in ("GET", "HEAD") else None
         typed = (("Content-Type", "application/json"),) if body else ()
         sent = (*operation.headers(), *typed, *headers)
-        return await self.exchange(operation.method, path, headers=sent, content=body or b"", identity=identity)
+        content = body or b""
+        return await self.exchange(
+            operation.method, path, headers=sent, content=content, identity=identity, timeout_s=timeout_s
+        )
 
     async def exchange(
         self,

@@ -45,6 +45,7 @@ def launch_of(start: Start, patience_s: float = PATIENCE_SECONDS) -> Launch:
         (*(("--factory",) if factory else ()), *workers),
         question.environment(interpreter),
         patience_s,
+        watched=True,
     )
 
 
