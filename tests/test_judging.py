@@ -1,11 +1,21 @@
 """What one rule says of one project."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fastapi_audit.evidence import Project, Route
+from fastapi_audit.evidence import CrossOriginAnswer, Exchange, Live, Project, Route, probed
 from fastapi_audit.judging import judge
-from fastapi_audit.model import Confidence, EvidenceKind, Finding, Location, Outcome, Severity
+from fastapi_audit.model import (
+    Confidence,
+    EvidenceKind,
+    Finding,
+    Location,
+    Outcome,
+    Refutation,
+    Result,
+    Severity,
+    Status,
+)
 from small_project import project, rule
 
 PLACE = Location("app/main.py", 2, 5)
@@ -124,3 +134,80 @@ def test_an_unknown_version_is_said_in_the_message(tmp_path: Path) -> None:
     )
 
     assert judged.findings[0].message == "third (assuming fastapi>=0.137: the project pins no version)"
+
+
+class TestLive:
+    """What was seen on the wire, and what could not be looked at."""
+
+    SEEN = Exchange("GET", "/", status=200, complete=True)
+
+    def judged(self, live: Live, check: Callable[..., Iterator[Finding | Refutation]], **known: object) -> Result:
+        made = rule()
+        made.check(check)
+        for name, value in known.items():
+            setattr(made, name, value)
+        return judge(made, probed(live, "service"))
+
+    @staticmethod
+    def found(answer: CrossOriginAnswer) -> Iterator[Finding]:
+        yield Finding("anyone", observations=(answer.plain.observation("seen"),))
+
+    @staticmethod
+    def quiet(_answer: CrossOriginAnswer) -> Iterator[Finding]:
+        yield from ()
+
+    @staticmethod
+    def refuted(answer: CrossOriginAnswer) -> Iterator[Refutation]:
+        yield Refutation("nobody", observations=(answer.plain.observation("seen"),))
+
+    @property
+    def subjects(self) -> dict[type, tuple[object, ...]]:
+        return {CrossOriginAnswer: (CrossOriginAnswer("https://evil.example", self.SEEN, self.SEEN),)}
+
+    def test_what_was_seen_is_confirmed_and_sure_however_much_of_a_guess_the_rule_makes(self) -> None:
+        live = Live("http://127.0.0.1:8000", self.subjects)
+
+        (one,) = self.judged(live, self.found, confidence=Confidence.LOW).findings
+
+        assert (one.status, one.confidence, one.evidence) == (
+            Status.CONFIRMED,
+            Confidence.HIGH,
+            (EvidenceKind.LIVE,),
+        )
+
+    def test_a_refutation_is_kept_beside_a_pass(self) -> None:
+        result = self.judged(Live("", self.subjects), self.refuted)
+
+        assert (result.outcome, [each.message for each in result.refutations]) == (Outcome.PASS, ["nobody"])
+
+    def test_what_was_not_permitted_is_not_run_with_the_reason(self) -> None:
+        result = self.judged(Live("", not_run={CrossOriginAnswer: "allow it with --intrusive"}), self.quiet)
+
+        assert (result.outcome, result.reason) == (Outcome.NOT_RUN, "allow it with --intrusive")
+
+    def test_what_was_cut_short_is_no_pass(self) -> None:
+        result = self.judged(Live("", self.subjects, {CrossOriginAnswer: "the limit was reached"}), self.quiet)
+
+        assert result.outcome is Outcome.NOT_RUN
+
+    def test_what_was_found_before_it_was_cut_short_is_found(self) -> None:
+        result = self.judged(Live("", self.subjects, {CrossOriginAnswer: "the limit was reached"}), self.found)
+
+        assert (result.outcome, len(result.findings)) == (Outcome.FAIL, 1)
+
+    def test_a_crashed_experiment_is_an_error(self) -> None:
+        result = self.judged(Live("", crashed={CrossOriginAnswer: "KeyError: 'x' (answer.py:7)"}), self.quiet)
+
+        assert (result.outcome, result.reason) == (
+            Outcome.ERROR,
+            "an experiment crashed: KeyError: 'x' (answer.py:7)",
+        )
+
+    def test_a_service_with_nothing_to_look_at_is_not_applicable(self) -> None:
+        assert self.judged(Live("", {CrossOriginAnswer: ()}), self.found).outcome is Outcome.NOT_APPLICABLE
+
+    def test_without_a_probe_it_is_not_run(self, tmp_path: Path) -> None:
+        made = rule()
+        made.check(self.found)
+
+        assert judge(made, project(tmp_path)).outcome is Outcome.NOT_RUN

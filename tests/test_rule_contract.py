@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import rule_contract as contract
-from fastapi_audit.evidence import Project
+from fastapi_audit.errors import IncompleteError
+from fastapi_audit.evidence import CrossOriginAnswer, Project
 from fastapi_audit.model import Outcome, Result
 from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Location, Rule, Served, Severity
 
@@ -94,6 +95,47 @@ def made(detector: Detector | None = reports, *examples: Bad | Good, doc: str = 
     )
     if detector:
         rule.check(detector)
+    return rule
+
+
+OPEN = Bad(
+    """
+    from fastapi import FastAPI
+    from fastapi.middleware.cors import CORSMiddleware
+
+    app = FastAPI()
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True)
+    """
+)
+CLOSED = Good("from fastapi import FastAPI\n\napp = FastAPI()")
+
+
+def lets_in(answer: CrossOriginAnswer) -> Iterator[Finding]:
+    if exchange := answer.lets_it_act_as_the_user:
+        yield Finding("anyone is let in", observations=(exchange.observation("seen"),))
+
+
+def always_found(answer: CrossOriginAnswer) -> Iterator[Finding]:
+    yield Finding("anyone is let in", observations=(answer.plain.observation("seen"),))
+
+
+def shows_nothing(_answer: CrossOriginAnswer) -> Iterator[Finding]:
+    yield Finding("anyone is let in")
+
+
+def says_nothing_live(_answer: CrossOriginAnswer) -> Iterator[Finding]:
+    yield from ()
+
+
+def asking(check: Callable[[CrossOriginAnswer], Iterator[Finding]], examples: list[Bad | Good] | None = None) -> Rule:
+    """A rule that judges the running service only."""
+    rule = Rule(
+        "fastapi_audit.checks.middleware_order.lets_in",
+        DOCUMENTATION,
+        severity=Severity.LOW,
+        examples=examples or [OPEN, CLOSED],
+    )
+    rule.check(check)
     return rule
 
 
@@ -395,6 +437,39 @@ class TestProofs:
         monkeypatch.delenv("CI")
         with pytest.raises(pytest.skip.Exception, match="needs no-such-distribution"):
             contract.assert_proof_holds(rule, rule.proofs[0], tmp_path)
+
+
+class TestLive:
+    """A live check tells a good service from a bad one, or it is not shipped."""
+
+    def test_that_sees_nothing_of_the_bad_example_fails(self, tmp_path: Path) -> None:
+        broken(lambda: contract.assert_found_on_the_wire(asking(says_nothing_live), OPEN, tmp_path), "pass: nothing")
+
+    def test_that_speaks_of_the_good_example_fails(self, tmp_path: Path) -> None:
+        broken(lambda: contract.assert_silent_on_the_wire(asking(always_found), CLOSED, tmp_path), r"fail: \s*anyone")
+
+    def test_that_shows_nothing_fails(self, tmp_path: Path) -> None:
+        broken(lambda: contract.assert_found_on_the_wire(asking(shows_nothing), OPEN, tmp_path), "is shown: anyone")
+
+    def test_that_tells_them_apart_holds(self, tmp_path: Path) -> None:
+        contract.assert_found_on_the_wire(asking(lets_in), OPEN, tmp_path / "bad")
+        contract.assert_silent_on_the_wire(asking(lets_in), CLOSED, tmp_path / "good")
+
+    @pytest.mark.parametrize(
+        ("examples", "complaint"),
+        [
+            ([replace(OPEN, live=False), CLOSED], "a bad example is found"),
+            ([OPEN, replace(CLOSED, live=False)], "a good example, served"),
+        ],
+    )
+    def test_without_a_served_example_of_each_kind_fails(self, examples: list[Bad | Good], complaint: str) -> None:
+        rule = asking(lets_in, examples)
+
+        broken(lambda: contract.assert_live_checks_are_shown_both_ways(rule), complaint)
+
+    def test_an_example_that_does_not_start_fails(self, tmp_path: Path) -> None:
+        with pytest.raises(IncompleteError, match="did not start"):
+            contract.assert_silent_on_the_wire(asking(lets_in), Good("raise RuntimeError"), tmp_path)
 
 
 def test_a_rule_that_crashes_on_the_example_of_another_is_named() -> None:
