@@ -54,6 +54,42 @@ async def app(scope, receive, send):
 
     await main.app(scope, receive, without_cors)
 """
+UNLIMITED = """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.post("/leads")
+def add(name: str) -> str:
+    return name
+
+
+@app.get("/people")
+def people() -> list[str]:
+    return ["ada"]
+
+
+@app.get("/orders")
+def orders() -> list[str]:
+    return ["tea"]
+"""
+LIMITING = """\
+import main
+
+served = 0
+
+
+async def app(scope, receive, send):
+    \"\"\"In front of the service: serves fifty requests, whatever the service says.\"\"\"
+    global served
+    served += scope["type"] == "http"
+    if served <= 50:
+        await main.app(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 429, "headers": [(b"retry-after", b"60")]})
+    await send({"type": "http.response.body", "body": b""})
+"""
 BLOCKING = """\
 import time
 
@@ -121,6 +157,21 @@ def test_a_traceback_on_the_wire_confirms_what_the_source_says(tmp_path: Path) -
     assert "Traceback (most recent call last)" in finding["observations"][0]["response"]
     assert str(tmp_path) not in ran.out
     assert finding["observations"][0]["reproduction"].startswith("curl -i ")
+
+
+def test_a_limit_at_the_gateway_refutes_that_there_is_none(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": UNLIMITED, "gateway.py": LIMITING})
+    asked = ("--select", "unlimited-service", "--min-confidence", "low", "--output-format", "json")
+
+    confirmed = audit("--app", "main:app", "--python", sys.executable, *asked, cwd=tmp_path)
+    with served(tmp_path, "gateway:app") as server:
+        refuted = audit("--url", server.url, "--intrusive", *asked, cwd=tmp_path)
+
+    assert only(document(confirmed), "unlimited-service")["status"] == "confirmed"
+    finding = only(document(refuted), "unlimited-service")
+    assert finding["status"] == "refuted"
+    assert finding["points"] == 0
+    assert finding["observations"][0]["response"].startswith("HTTP/1.1 429")
 
 
 def test_the_line_that_blocks_the_loop_is_seen_inside_the_running_service(tmp_path: Path) -> None:

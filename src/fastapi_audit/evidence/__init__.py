@@ -4,6 +4,7 @@ from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable, agree
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.live import Live, Progress, probe
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.experiments.bursts import Burst, Bursts
 from fastapi_audit.evidence.live.experiments.chosen_media_type import ChosenMediaType
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
@@ -90,6 +91,8 @@ __all__ = [
     "UNKNOWN",
     "App",
     "Blocking",
+    "Burst",
+    "Bursts",
     "CachedFunction",
     "Call",
     "Change",

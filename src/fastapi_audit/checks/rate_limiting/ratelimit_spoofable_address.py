@@ -12,7 +12,7 @@ Trust the proxy alone, `--forwarded-allow-ips 10.0.0.5`, and key by `get_remote_
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Function, Middleware, Project, Resource
+from fastapi_audit.evidence import Bursts, Expression, Function, Middleware, Project, Resource
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -43,7 +43,7 @@ rule = Rule(
         ),
         Bad(
             """
-            from fastapi import FastAPI
+            from fastapi import FastAPI, Request
             from slowapi import Limiter
             from slowapi.util import get_ipaddr, get_remote_address
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -53,6 +53,11 @@ rule = Rule(
             app = FastAPI()
             app.state.limiter = limiter
             app.add_middleware(ProxyHeadersMiddleware, trusted_hosts="*")  # finding
+
+            @app.get("/leads")
+            @limiter.limit("2/minute")
+            def leads(request: Request) -> str:
+                return "ok"
             """
         ),
         Good(
@@ -71,6 +76,7 @@ rule = Rule(
             app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=["10.0.0.5"])
 
             @app.get("/whoami")
+            @limiter.limit("2/minute")
             def whoami(request: Request) -> str | None:
                 return request.headers.get("x-forwarded-for")
             """
@@ -105,6 +111,20 @@ def middleware(middleware: Middleware, project: Project) -> Iterator[Finding]:
             "Forwarded headers are believed from everybody, so the address that the rate limit counts by is what the "
             "client writes. Trust the proxy alone."
         )
+
+
+@rule.check
+def on_the_wire(bursts: Bursts) -> Iterator[Finding]:
+    for each in bursts.tried:
+        if (escaped := each.escaped) is not None and each.still is not None:
+            yield Finding(
+                "The rate limit is counted by an address that the client writes into a header: another one for each request "
+                "escapes it. Trust the headers of the proxy alone, or count by user.",
+                observations=(
+                    each.still.observation("the limit is used up"),
+                    escaped.observation("and served all the same, because a header names another address"),
+                ),
+            )
 
 
 def _keyed_by_address(project: Project) -> bool:

@@ -11,8 +11,8 @@ A limit by account and by address, such as `@limiter.limit("5/minute")`, with a 
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project, Route, limits_of
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Bursts, Project, Route, limits_of
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -49,7 +49,7 @@ rule = Rule(
         ),
         Good(
             """
-            from fastapi import Depends, FastAPI, Request
+            from fastapi import Depends, FastAPI, HTTPException, Request
             from fastapi.security import OAuth2PasswordBearer
             from slowapi import Limiter
             from slowapi.util import get_remote_address
@@ -76,7 +76,12 @@ rule = Rule(
             def register(project: str) -> str:
                 return project
 
-            def count_failed_attempts(name: str) -> None: ...
+            attempts: dict[str, int] = {}
+
+            def count_failed_attempts(name: str) -> None:
+                attempts[name] = attempts.get(name, 0) + 1
+                if attempts[name] > 5:
+                    raise HTTPException(429)
 
             def check_password(name: str, password: str) -> bool:
                 count_failed_attempts(name)
@@ -138,7 +143,8 @@ rule = Rule(
             @app.post("/login")
             def login(password: str) -> bool:
                 return password == "1234"
-            """
+            """,
+            live=False,
         ),
     ],
 )
@@ -179,6 +185,27 @@ def routes(route: Route, project: Project) -> Iterator[Finding]:
         f"Nothing limits how often `{operation}` may be tried: passwords and codes can be guessed at full speed. "
         "Limit it by account and by address."
     )
+
+
+@rule.check
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
+    for each in bursts.tried:
+        if not each.is_login:
+            continue
+        if refusal := each.refusal:
+            seen = f"`{each.operation}` refuses after {each.answers.index(refusal)} tries"
+            yield Refutation(
+                "The running service limits how often this login may be tried.",
+                each.operation,
+                (refusal.observation(seen),),
+            )
+        elif each.unlimited:
+            yield Finding(
+                f"Nothing limits how often `{each.operation}` may be tried: passwords and codes can be guessed at full speed. "
+                "Limit it by account and by address.",
+                operation=each.operation,
+                observations=(each.answers[-1].observation(each.told),),
+            )
 
 
 @rule.proof

@@ -11,8 +11,8 @@ annotation). If a gateway outside this repository limits the rate, say so: `# fa
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import App, Project, Route, limits_of, limits_of_app
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import App, Bursts, Project, Route, limits_of, limits_of_app
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -83,7 +83,8 @@ rule = Rule(
             @app.get("/orders")
             def orders() -> list[str]:
                 return ["tea"]
-            """
+            """,
+            live=False,
         ),
         Good(
             {
@@ -115,7 +116,8 @@ rule = Rule(
                     }
                 }
                 """,
-            }
+            },
+            live=False,
         ),
         Good(
             """
@@ -126,6 +128,41 @@ rule = Rule(
             @app.get("/health")
             def health() -> str:
                 return "ok"
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from starlette.responses import PlainTextResponse
+
+            class RateLimit:
+                served = 0
+
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    self.served += 1
+                    if self.served <= 150 or scope["type"] != "http":
+                        await self.app(scope, receive, send)
+                    else:
+                        await PlainTextResponse("", 429)(scope, receive, send)
+
+            app = FastAPI()
+            app.add_middleware(RateLimit)
+
+            @app.post("/login")
+            def login(name: str) -> str:
+                return name
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+
+            @app.get("/orders")
+            def orders() -> list[str]:
+                return ["tea"]
             """
         ),
     ],
@@ -157,6 +194,22 @@ def _is_open(app: App, routes: list[Route]) -> bool:
     """Whether anybody may change something without an account; else an operator may well rely on the gateway."""
     refused = any(not {401, 403}.isdisjoint(m.refusals) for m in app.middleware)
     return not refused and any(r.is_mutating and not r.auth for r in routes)
+
+
+@rule.check
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
+    limited = next((exchange for each in bursts.tried if (exchange := each.limited)), None)
+    if limited is not None:
+        seen = f"a limit is told after a burst: {limited.status}"
+        yield Refutation(
+            "The running service limits how often it may be called.", observations=(limited.observation(seen),)
+        )
+    elif all(each.unlimited for each in bursts.tried) and bursts.operations >= FEWEST:
+        yield Finding(
+            "Nobody stops a client that calls the service again and again: neither the service nor anything before it. Set a "
+            "limit in the service or at the gateway.",
+            observations=tuple(each.answers[-1].observation(each.told) for each in bursts.tried),
+        )
 
 
 @rule.proof

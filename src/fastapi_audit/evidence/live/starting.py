@@ -27,6 +27,9 @@ DESCRIBE_SECONDS = 20.0
 LAST_LINES = 12
 LINE = 300
 PATIENCE_SECONDS = 30.0
+NO_PROXY = "192.0.2.1"
+"""An address that nobody has. Uvicorn believes the forwarded headers of its own machine: the probe would be taken for
+the proxy, and what it invents for the truth."""
 
 
 def launch_of(start: Start, patience_s: float = PATIENCE_SECONDS) -> Launch:
@@ -43,7 +46,7 @@ def launch_of(start: Start, patience_s: float = PATIENCE_SECONDS) -> Launch:
         start.folder.absolute(),
         str(interpreter),
         (*(("--factory",) if factory else ()), *workers),
-        question.environment(interpreter),
+        {"FORWARDED_ALLOW_IPS": NO_PROXY, **question.environment(interpreter)},
         patience_s,
         watched=True,
     )

@@ -188,4 +188,4 @@ async def _polls(
     return [each for each in came if isinstance(each, Exchange)]
 
 
-experiment = Experiment(WaitBeside, observe, phase=Phase.STRESS, needs_operations=True)
+experiment = Experiment(WaitBeside, observe, phase=Phase.MEASURE, needs_operations=True)
