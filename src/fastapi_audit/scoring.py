@@ -1,8 +1,9 @@
 """Weighs the results of the rules: one score, and for every finding what it costs; pure and free of order.
 
 A rule that finds something in M of its N subjects loses half of its value for being there at all and half for how
-often; the losses of an item's rules multiply; the items are weighed by the checklist. Findings beyond doubt put a cap
-on the score. CONSTANTS is the whole table.
+often; the losses of an item's rules multiply; the items are weighed by the checklist. What is left of the whole is
+raised to a power, so that services that differ have scores that differ. Findings beyond doubt put a cap on the score.
+CONSTANTS is the whole table.
 """
 
 import math
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fastapi_audit.checklist import ITEMS, Item
 from fastapi_audit.model import Cap, Confidence, EvidenceKind, Finding, ItemScore, Outcome, Result, Severity, Status
 
-MODEL = 1
+MODEL = 2
 """Rises with every change of a constant or of the formula; scores of two models are not compared."""
 
 
@@ -41,6 +42,8 @@ class Constants:
     """The share of a rule's loss for being there at all; the rest is for how often."""
     fewest_subjects: int = 8
     """A rule with fewer subjects is weighed as if it had so many, so that tiny projects are not all or nothing."""
+    steepness: float = 2.0
+    """The power of what is left. With 1, real services crowd between 67 and 96."""
     caps_confirmed: Mapping[Severity, int] = field(default_factory=lambda: {Severity.CRITICAL: 59, Severity.HIGH: 79})
     caps_static: Mapping[Severity, int] = field(default_factory=lambda: {Severity.CRITICAL: 69, Severity.HIGH: 89})
     """Only with high confidence: a guess never holds a score."""
@@ -89,7 +92,8 @@ def score(results: Sequence[Result], items: Sequence[Item] = ITEMS) -> Score:
     if not share:
         return Score(results, rows, None, None, None, "n/a", 0.0, ())
     points = dict(point for loss in losses for point in loss.points(share))
-    raw = 100 - math.fsum(points.values())
+    raw, price = _steep(math.fsum(points.values()) / 100)
+    points = {finding: part * price for finding, part in points.items()}
     cap, holding = _cap(finding for loss in losses if loss.assessed for finding in loss.findings)
     final = min(raw, float(cap))
     for finding in holding if final < raw else ():
@@ -221,6 +225,12 @@ def _observed(finding: Finding) -> bool:
     """Whether more than files speaks for it."""
     running = {EvidenceKind.LIVE, EvidenceKind.APP} & set(finding.evidence)
     return bool(running) or finding.status is Status.CONFIRMED
+
+
+def _steep(lost: float) -> tuple[float, float]:
+    """The score without caps, and what a point of plain loss costs of it; `lost` is a share, 0 to 1."""
+    taken = 1 - (1 - lost) ** CONSTANTS.steepness
+    return 100 * (1 - taken), taken / lost if lost else 1.0
 
 
 def _cap(findings: Iterable[Finding]) -> tuple[int, list[Finding]]:

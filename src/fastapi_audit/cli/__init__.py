@@ -14,6 +14,7 @@ from fastapi_audit.cli.report import report
 from fastapi_audit.cli.routes import routes
 from fastapi_audit.cli.rules import group as rules
 from fastapi_audit.cli.scan import scan
+from fastapi_audit.cli.score import score
 from fastapi_audit.cli.streams import warn
 from fastapi_audit.errors import AuditError
 from fastapi_audit.model import ExitCode
@@ -31,7 +32,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, probe, audit, report, routes, explain):
+for command in (scan, probe, audit, report, score, routes, explain):
     application.command()(command)
 application.add_typer(rules, name="rules")
 application.add_typer(baseline, name="baseline")

@@ -1,0 +1,1 @@
+"""How the scores of real applications are spread."""
