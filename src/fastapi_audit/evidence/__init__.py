@@ -9,6 +9,7 @@ from fastapi_audit.evidence.live.experiments.chosen_media_type import ChosenMedi
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
 from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
+from fastapi_audit.evidence.live.experiments.foreign_object import ForeignObject
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
 from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
 from fastapi_audit.evidence.live.experiments.large_page import LargePage
@@ -18,6 +19,7 @@ from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
+from fastapi_audit.evidence.live.experiments.shared_answer import SharedAnswer
 from fastapi_audit.evidence.live.experiments.wait_beside import WaitBeside
 from fastapi_audit.evidence.live.probing import (
     Identity,
@@ -107,6 +109,7 @@ __all__ = [
     "Exchange",
     "Expression",
     "Field",
+    "ForeignObject",
     "ForgedHostAnswer",
     "Function",
     "Gathering",
@@ -144,6 +147,7 @@ __all__ = [
     "RunningApp",
     "ServedDescription",
     "Settings",
+    "SharedAnswer",
     "Stamps",
     "Start",
     "Statement",

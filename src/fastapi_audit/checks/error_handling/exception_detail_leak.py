@@ -191,7 +191,8 @@ def answered(handler: Handler) -> Iterator[Finding]:
         if sent is not None and _leaks(sent, handler.variable) and not _narrowed(call, handler.variable):
             yield sent.finding(
                 f"The text of an unforeseen exception goes to the client ({', '.join(_short(t) for t in handler.types)}): "
-                "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest."
+                "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest.",
+                operation=handler.function.reach.operation if handler.function and handler.function.reach else None,
             )
 
 

@@ -10,7 +10,7 @@ A `key_builder` with the user's id, or no cache on answers that differ by user.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Route, route_caches
+from fastapi_audit.evidence import Route, SharedAnswer, route_caches
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -21,29 +21,33 @@ rule = Rule(
     cwe="CWE-524",
     examples=[
         Bad(
-            """
-            from contextlib import asynccontextmanager
+            {
+                "main.py": """
+                from contextlib import asynccontextmanager
 
-            from fastapi import Depends, FastAPI, Header, Request
-            from fastapi_cache import FastAPICache
-            from fastapi_cache.backends.inmemory import InMemoryBackend
-            from fastapi_cache.decorator import cache
+                from fastapi import Depends, FastAPI, Header, Request
+                from fastapi_cache import FastAPICache
+                from fastapi_cache.backends.inmemory import InMemoryBackend
+                from fastapi_cache.decorator import cache
 
-            def authenticate(request: Request, x_user: str = Header()) -> None:
-                request.state.user = x_user
+                def authenticate(request: Request, x_user: str = Header()) -> None:
+                    request.state.user = x_user
 
-            @asynccontextmanager
-            async def lifespan(app: FastAPI):
-                FastAPICache.init(InMemoryBackend())
-                yield
+                @asynccontextmanager
+                async def lifespan(app: FastAPI):
+                    FastAPICache.init(InMemoryBackend())
+                    yield
 
-            app = FastAPI(lifespan=lifespan)
+                app = FastAPI(lifespan=lifespan)
 
-            @app.get("/me", dependencies=[Depends(authenticate)])
-            @cache(expire=60)
-            async def me(request: Request) -> dict[str, str]:
-                return {"user": request.state.user}  # finding
-            """
+                @app.get("/me", dependencies=[Depends(authenticate)])
+                @cache(expire=60)
+                async def me(request: Request) -> dict[str, str]:
+                    return {"user": request.state.user}  # finding
+                """,
+                "headers.txt": "X-User: ada",
+                "second-headers.txt": "X-User: bob",
+            }
         ),
         Bad(
             """
@@ -58,7 +62,40 @@ rule = Rule(
             @cache(**OPTIONS)
             async def me(request: Request) -> dict[str, str]:
                 return {"user": request.cookies["user"]}  # finding
-            """
+            """,
+            live=False,  # the cache is not set up, or nobody signs in
+        ),
+        Good(
+            {
+                "main.py": """
+                from contextlib import asynccontextmanager
+
+                from fastapi import Depends, FastAPI, Header, Request
+                from fastapi_cache import FastAPICache
+                from fastapi_cache.backends.inmemory import InMemoryBackend
+                from fastapi_cache.decorator import cache
+
+                def authenticate(request: Request, x_user: str = Header()) -> None:
+                    request.state.user = x_user
+
+                def by_user(func, namespace="", *, request, response, args, kwargs):
+                    return f"{namespace}:{request.state.user}"
+
+                @asynccontextmanager
+                async def lifespan(app: FastAPI):
+                    FastAPICache.init(InMemoryBackend())
+                    yield
+
+                app = FastAPI(lifespan=lifespan)
+
+                @app.get("/me", dependencies=[Depends(authenticate)])
+                @cache(expire=60, key_builder=by_user)
+                async def me(request: Request) -> dict[str, str]:
+                    return {"user": request.state.user}
+                """,
+                "headers.txt": "X-User: ada",
+                "second-headers.txt": "X-User: bob",
+            }
         ),
         Good(
             """
@@ -86,7 +123,8 @@ rule = Rule(
             @app.get("/uncached")
             async def uncached(request: Request) -> dict[str, str]:
                 return {"user": request.headers["x-user"]}
-            """
+            """,
+            live=False,  # the cache is not set up, or nobody signs in
         ),
         Good(
             """
@@ -109,7 +147,8 @@ rule = Rule(
             @app.get("/above")
             async def above(request: Request) -> dict[str, str]:
                 return {"user": request.state.user}
-            """
+            """,
+            live=False,  # the cache is not set up, or nobody signs in
         ),
         Good(
             """
@@ -134,7 +173,8 @@ rule = Rule(
             @cache(expire=60)
             async def me(request: Request) -> dict[str, str]:
                 return {"user": request.state.user}
-            """
+            """,
+            live=False,  # the cache is not set up, or nobody signs in
         ),
         Good(
             """
@@ -147,7 +187,8 @@ rule = Rule(
             @cache(expire=60)
             async def me(x_user: str = Header()) -> dict[str, str]:
                 return {"user": x_user}
-            """
+            """,
+            live=False,  # the cache is not set up, or nobody signs in
         ),
     ],
 )
@@ -175,6 +216,20 @@ def identity_is_not_in_the_key(route: Route) -> Iterator[Finding]:
                 operation=route.operation,
             )
             return
+
+
+@rule.check
+def on_the_wire(shared: SharedAnswer) -> Iterator[Finding]:
+    if shared.is_the_first_users:
+        yield Finding(
+            f"The answer of `{shared.operation}` is cached for everybody, though it is another one for each user: the second "
+            "user got what was made for the first. Put the user's id into the key, or do not cache it.",
+            operation=shared.operation,
+            observations=(
+                shared.second.observation("the second user got the answer of the first"),
+                shared.made_for_second.observation("what the same user gets past the cache"),
+            ),
+        )
 
 
 @rule.proof(needs=["fastapi-cache2"])

@@ -102,6 +102,8 @@ HEADERS = frozenset({"content-type", "content-disposition"})
 
 @rule.check(of=RESPONSES)
 def from_the_request(call: Call) -> Iterator[Finding]:
+    reach = call.function.reach if call.function is not None else None
+    operation = reach.operation if reach is not None else None
     for what, value in _described(call):
         origin = next((o for o in value.origins if o.is_text), None)
         if origin is None:
@@ -112,6 +114,7 @@ def from_the_request(call: Call) -> Iterator[Finding]:
                 "under which the file is saved, a character outside latin-1 is a 500. Quote it in `filename*=UTF-8''…`.",
                 severity=Severity.MEDIUM,
                 trace=origin.steps,
+                operation=operation,
             )
             # What the text names was often looked up before, and is then one of a few.
             yield replace(found, confidence=Confidence.MEDIUM)
@@ -120,6 +123,7 @@ def from_the_request(call: Call) -> Iterator[Finding]:
                 f"The {what} of this answer is made of `{origin.what}`, which the caller writes: it decides how browsers "
                 "read the body. Choose from a fixed table.",
                 trace=origin.steps,
+                operation=operation,
             )
 
 

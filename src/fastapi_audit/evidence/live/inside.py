@@ -17,7 +17,9 @@ ERROR = re.compile(
     r"syntax error at or near|\brelation \\?\"\w+\\?\" does not exist|Traceback \(most recent call last\)|"
     r"No such file or directory: |'NoneType' object |object is not (?:subscriptable|callable|iterable)|"
     r"object has no attribute '|list index out of range|division by zero|unsupported operand type|"
-    r"positional arguments? but \d+ w|/site-packages/"
+    r"positional arguments? but \d+ w|not supported between instances of|codec can't (?:en|de)code|"
+    r"Python int too large to convert|invalid literal for int\(\)|out of range for type|"
+    r"invalid input syntax for type|/site-packages/"
 )
 """What Python, drivers and databases say, and no service says to its clients on purpose."""
 LONGEST = 200_000

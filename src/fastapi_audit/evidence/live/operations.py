@@ -69,6 +69,8 @@ class ServedOperation:
     body: bytes | None = None
     """A JSON body that should be accepted; `None` where it takes none or none can be made up."""
     takes_body: bool = False
+    texts: tuple[str, ...] = ()
+    """Names of the text fields of its JSON body, those that it does without too."""
     name: str = ""
     """Its operationId."""
 
@@ -179,8 +181,17 @@ def _operation(description: _Description, path: str, method: str, shared: Schema
         answer=_answer(description, told),
         body=None if example is None else json.dumps(example).encode(),
         takes_body=isinstance(told.get("requestBody"), dict),
+        texts=() if body is None else tuple(_texts(description, body)),
         name=str(told.get("operationId", ""))[:LONGEST],
     )
+
+
+def _texts(description: _Description, body: Schema) -> Iterator[str]:
+    properties = _variant(description, body).get("properties")
+    for name, told in [*properties.items()][:MOST_PARAMETERS] if isinstance(properties, dict) else ():
+        kind = _kind(_variant(description, description.resolved(told)))
+        if isinstance(name, str) and len(name) <= LONGEST and kind == "string":
+            yield name
 
 
 def _parameter(description: _Description, told: Schema) -> Parameter | None:

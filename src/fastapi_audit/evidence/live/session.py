@@ -136,11 +136,16 @@ class Session:
             raise NotPossible(message)
         body = operation.body if operation.takes_body and operation.method not in ("GET", "HEAD") else None
         typed = (("Content-Type", "application/json"),) if body else ()
-        sent = (*operation.headers(), *typed, *headers)
+        sent = (*self.headers_of(operation, identity), *typed, *headers)
         content = body or b""
         return await self.exchange(
             operation.method, path, headers=sent, content=content, identity=identity, timeout_s=timeout_s
         )
+
+    def headers_of(self, operation: ServedOperation, identity: Identity | None = None) -> Headers:
+        """The headers that an operation requires, but for those that say who asks: those are not made up."""
+        asking = {name.lower() for name, _ in (self.user if identity is None else identity).headers}
+        return tuple(each for each in operation.headers() if each[0].lower() not in asking)
 
     async def exchange(
         self,

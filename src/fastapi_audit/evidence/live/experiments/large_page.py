@@ -53,7 +53,7 @@ async def observe(session: Session) -> AsyncIterator[LargePage]:
         plain = await session.call(operation)
         path = operation.path(**{free[0].name: str(ASKED)})
         if plain.ok and path is not None:
-            large = await session.exchange("GET", path, headers=operation.headers(), body_limit=BODY_LIMIT)
+            large = await session.exchange("GET", path, headers=session.headers_of(operation), body_limit=BODY_LIMIT)
             yield LargePage(operation.key, free[0].name, large, plain)
 
 

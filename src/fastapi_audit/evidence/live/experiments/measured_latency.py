@@ -50,7 +50,10 @@ async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
     requests = min(1000, limits.max_requests // SHARE_OF_REQUESTS, int(budget.seconds_left * SHARE_OF_TIME * rate))
     planned = [
         Planned(
-            each.key, "GET", session.client.address.url + (each.path() or ""), (*session.user.headers, *each.headers())
+            each.key,
+            "GET",
+            session.client.address.url + (each.path() or ""),
+            (*session.user.headers, *session.headers_of(each)),
         )
         for each in [*session.safe_operations][:MOST_OPERATIONS]
     ]

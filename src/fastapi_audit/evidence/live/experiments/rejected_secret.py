@@ -38,13 +38,13 @@ async def observe(session: Session) -> AsyncIterator[RejectedSecret]:
     """Sends a list where a secret belongs: no operation gets to see that."""
     asked = 0
     for operation in session.callable_operations:
-        secrets = _secrets(operation)
+        secrets = [name for name in operation.texts if SECRET.fullmatch(name)]
         path = operation.path()
         if not secrets or path is None or asked >= MOST_OPERATIONS:
             continue
         asked += 1
         body = {**_body(operation), **{name: [INVENTED] for name in secrets}}
-        headers = (*operation.headers(), ("Content-Type", "application/json"))
+        headers = (*session.headers_of(operation), ("Content-Type", "application/json"))
         exchange = await session.exchange(operation.method, path, headers=headers, content=json.dumps(body).encode())
         if exchange.status in REFUSED:
             yield RejectedSecret(operation.key, secrets[0], exchange)
@@ -56,10 +56,6 @@ def _body(operation: ServedOperation) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _secrets(operation: ServedOperation) -> list[str]:
-    return [name for name, value in _body(operation).items() if SECRET.fullmatch(name) and isinstance(value, str)]
 
 
 experiment = Experiment(RejectedSecret, observe, mutating=True)
