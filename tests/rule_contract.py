@@ -86,7 +86,7 @@ def _probed(rule: Rule, example: Example, folder: Path) -> Result:
     write(example.files, folder)
     first, second = (_identity(folder / name) for name in HEADER_FILES)
     probing = Probing(
-        start=Start(f"{Path(ENTRY).stem}:app", folder, Path(sys.executable)),
+        start=Start(f"{Path(ENTRY).stem}:app", folder, Path(sys.executable), workers=_workers(example)),
         identity=first,
         second=second,
         permissions=Permissions(mutating=True),
@@ -94,6 +94,24 @@ def _probed(rule: Rule, example: Example, folder: Path) -> Result:
     )
     live = probe(probing, rule.nouns)
     return judge(rule, probed(live, folder.name))
+
+
+def _workers(example: Example) -> int:
+    """As many as its own files start."""
+    commands = gathered(example).deployment.commands
+    return max((command.processes or 1 for command in commands), default=1)
+
+
+def assert_refuted_on_the_wire(rule: Rule, folder: Path) -> None:
+    """A live check that finds nothing by itself shows on a good example that the suspicion is wrong there."""
+    served = [good for good in rule.good if good.live]
+    results = [_probed(rule, good, folder / str(number)) for number, good in enumerate(served)]
+    assert any(result.refutations for result in results), "no good example, served, refutes the rule"
+
+
+def only_refutes(rule: Rule) -> bool:
+    """Whether the service can show that the rule is wrong, and only its files that it is right."""
+    return bool(rule.nouns) and not any(bad.live for bad in rule.bad)
 
 
 def _identity(file: Path) -> Identity:
@@ -108,7 +126,7 @@ def has_static_check(rule: Rule) -> bool:
 def assert_live_checks_are_shown_both_ways(rule: Rule) -> None:
     """A check that does not tell a good service from a bad one is none."""
     if rule.nouns:
-        assert any(bad.live for bad in rule.bad), "a bad example is found on the wire"
+        assert any(bad.live for bad in rule.bad) or has_static_check(rule), "a bad example is found on the wire"
         assert any(good.live for good in rule.good), "a good example, served, is silent on the wire"
 
 

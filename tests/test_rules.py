@@ -36,6 +36,7 @@ LIVE_GOOD_EXAMPLES = [
     for number, example in enumerate(rule.good)
     if rule.nouns and example.live
 ]
+REFUTING = [pytest.param(rule, id=rule.name) for rule in RULES if contract.only_refutes(rule)]
 PROOFS = [pytest.param(rule, proof, id=f"{rule.name}-{proof.run.__name__}") for rule in RULES for proof in rule.proofs]
 
 PROOFS_OF_FIXABLE = [
@@ -64,6 +65,11 @@ def test_bad_example_is_found_on_the_wire(rule: Rule, bad: Bad, tmp_path: Path) 
 @pytest.mark.parametrize(("rule", "good"), LIVE_GOOD_EXAMPLES)
 def test_good_example_is_silent_on_the_wire(rule: Rule, good: Good, tmp_path: Path) -> None:
     contract.assert_silent_on_the_wire(rule, good, tmp_path)
+
+
+@pytest.mark.parametrize("rule", REFUTING)
+def test_the_service_refutes_what_only_its_files_can_show(rule: Rule, tmp_path: Path) -> None:
+    contract.assert_refuted_on_the_wire(rule, tmp_path)
 
 
 @pytest.mark.parametrize(("rule", "bad"), BAD_EXAMPLES)

@@ -177,6 +177,9 @@ def _gathered(cards: Sequence[Scorecard]) -> Iterator[Gathered]:
 
 def _measured(live: Live) -> Iterator[tuple[str, float]]:
     yield "requests", float(live.requests)
+    for figure in live.exported.figures if live.exported else ():
+        yield f"exported_{figure.name}_low", figure.low
+        yield f"exported_{figure.name}_high", figure.high
 
 
 def _policy(rules: Sequence[Rule], settings: Settings, baseline: Baseline) -> Policy:

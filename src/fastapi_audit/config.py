@@ -63,6 +63,8 @@ class ProbeSettings:
     errors: str | None = None
     openapi: str = "/openapi.json"
     """The path where the service describes itself."""
+    metrics: str = "/metrics"
+    """The path where Prometheus scrapes it."""
     operations: Mapping[str, OperationSettings] = field(default_factory=dict)
     """`GET /users/{id}` → what is known of it."""
 
@@ -195,9 +197,11 @@ def _checked(file: Path, table: dict[str, Any]) -> Settings:
 
 def _check_probe(file: Path, probe: ProbeSettings) -> None:
     """What only words can say: quantities, and names of operations."""
-    if not probe.openapi.startswith("/"):
-        message = f"{file}: `probe.openapi`: a path of the service, such as /openapi.json, not {probe.openapi!r}"
-        raise ConfigError(message)
+    for name, path in (("openapi", probe.openapi), ("metrics", probe.metrics)):
+        if not path.startswith("/"):
+            default = getattr(ProbeSettings(), name)
+            message = f"{file}: `probe.{name}`: a path of the service, such as {default}, not {path!r}"
+            raise ConfigError(message)
     for name, value in (("max-time", probe.max_time), ("max-requests", probe.max_requests), ("rate", probe.rate)):
         if value is not None and not 0 < value < math.inf:
             message = f"{file}: `probe.{name}`: a number above 0, not {value}"

@@ -59,6 +59,7 @@ class Wishes:
             target=target,
             named=dict(_named(settings, target)),
             schema=settings.openapi,
+            metrics=settings.metrics,
         )
 
     def _check(self) -> None:

@@ -9,6 +9,7 @@ from fastapi_audit.evidence.live.experiments.chosen_media_type import ChosenMedi
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
 from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
+from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.foreign_object import ForeignObject
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
 from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
@@ -107,6 +108,7 @@ __all__ = [
     "ExaminedOperation",
     "ExceptionHandler",
     "Exchange",
+    "ExportedMetrics",
     "Expression",
     "Field",
     "ForeignObject",

@@ -253,7 +253,8 @@ def probed(live: Live, name: str) -> Project:
     """What is known of a service of which nothing but the wire was looked at."""
     tree = Tree(Path())
     counts = (("operations", len(live.operations)), ("requests", live.requests))
-    known = (Unresolved("operations", live.no_operations),) if live.no_operations else ()
+    untold = tuple(Unresolved("figure", each) for each in live.exported.untold) if live.exported else ()
+    known = ((Unresolved("operations", live.no_operations),) if live.no_operations else ()) + untold
     gathered = (
         *(Gathered(kind, Collection.NOT_REQUESTED, "only the running service was probed") for kind in _AT_REST),
         Gathered(EvidenceKind.LIVE, Collection.COLLECTED, live.ended, counts),

@@ -11,8 +11,8 @@ holds nothing else.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import ExportedMetrics, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 CACHES = (
     "fastapi_cache.cache",
@@ -41,13 +41,36 @@ rule = Rule(
             from prometheus_fastapi_instrumentator import Instrumentator
 
             app = FastAPI()
-            Instrumentator().instrument(app)
+            Instrumentator().instrument(app).expose(app)
 
 
             @app.get("/leads")
             @cache(expire=60)  # finding
             async def leads() -> list:
                 return []
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            from aiocache import SimpleMemoryCache
+            from fastapi import FastAPI
+            from prometheus_client import Counter, make_asgi_app
+
+            app = FastAPI()
+            app.mount("/metrics", make_asgi_app())
+            leads_cache = SimpleMemoryCache()
+            LOOKUPS = Counter("cache_lookups_total", "Lookups", ["outcome"])
+
+
+            @app.get("/leads")
+            async def leads() -> list[str]:
+                known = await leads_cache.get("leads")
+                LOOKUPS.labels("hit" if known else "miss").inc()
+                if known is None:
+                    known = ["Ada"]
+                    await leads_cache.set("leads", known, ttl=60)
+                return known
             """
         ),
         Good(
@@ -125,3 +148,10 @@ def uncounted(project: Project) -> Iterator[Finding]:
             "nobody counts how often this cache hits, so a cache that only costs time looks like one that works. Count hits and "
             "misses"
         )
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+    if metrics.scrape and (figure := metrics.figure("cache_hit_share")):
+        seen = metrics.scrape.observation("what Prometheus reads")
+        yield Refutation(f"`{figure.source}` counts hits and misses", observations=(seen,))

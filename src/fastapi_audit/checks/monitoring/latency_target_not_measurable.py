@@ -11,8 +11,8 @@ An edge at the target: `instrument(app, latency_lowr_buckets=(0.1, 0.2, 0.5, 1))
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Metric, Project
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Call, ExportedMetrics, Metric, Project
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Refutation, Rule, Served, Severity
 
 TARGET = 0.2
 INSTRUMENT = "prometheus_fastapi_instrumentator.Instrumentator.instrument"
@@ -62,6 +62,21 @@ rule = Rule(
 
             app = FastAPI()
             SECONDS = Histogram("http_request_duration_seconds", "Duration", ["route"])  # finding
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from prometheus_fastapi_instrumentator import Instrumentator
+
+            app = FastAPI()
+            Instrumentator().instrument(app, latency_lowr_buckets=(0.1, 0.2, 0.5, 1)).expose(app)
+
+
+            @app.get("/leads")
+            def leads() -> list[str]:
+                return ["Ada"]
             """
         ),
         Good(
@@ -133,6 +148,21 @@ def is_measurable(project: Project) -> bool:
         for name in BUCKETS
         if (given := call.keywords.get(name)) is not None
         for edges in [given.constant]
+    )
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+    if not metrics.timings or metrics.scrape is None:
+        return
+    target, seen = f"{metrics.target_ms:g} ms", metrics.scrape.observation("what Prometheus reads")
+    if deciding := next((each for each in metrics.timings if each.measures(metrics.target_ms)), None):
+        yield Refutation(f"`{deciding.name}` has a bucket edge at the target of {target}", observations=(seen,))
+        return
+    fullest = metrics.timings[0]
+    yield Finding(
+        f"`{fullest.name}` has no bucket edge at the target of {target}, so nobody can tell whether P95 stays below it. Add one",
+        observations=(seen,),
     )
 
 

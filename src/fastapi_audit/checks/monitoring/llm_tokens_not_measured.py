@@ -11,8 +11,8 @@ OpenTelemetry instrumentation of the client (`gen_ai.client.token.usage`).
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import Call, ExportedMetrics, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 CALLS = re.compile(
     r"^(openai\.(Async)?(AzureOpenAI|OpenAI)\.(chat\.completions|responses|completions)\.(create|parse|stream)"
@@ -51,6 +51,28 @@ rule = Rule(
             async def summarise(text: str) -> str:
                 answer = await client.chat.completions.create(model="small", messages=[{"role": "user", "content": text}])  # finding
                 return answer.choices[0].message.content
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            import httpx
+            from fastapi import FastAPI
+            from prometheus_client import Counter, make_asgi_app
+
+            app = FastAPI()
+            app.mount("/metrics", make_asgi_app())
+            TOKENS = Counter("language_model_tokens_total", "Tokens", ["kind"])
+            TOKENS.labels("prompt"), TOKENS.labels("completion")
+
+
+            @app.post("/summaries")
+            async def summarise(text: str) -> str:
+                async with httpx.AsyncClient() as client:
+                    answer = await client.post("http://model/v1/chat", json={"text": text})
+                usage = answer.json()["usage"]
+                TOKENS.labels("prompt").inc(usage["prompt_tokens"])
+                return answer.text
             """
         ),
         Good(
@@ -69,7 +91,8 @@ rule = Rule(
                 answer = await client.chat.completions.create(model="small", messages=[{"role": "user", "content": text}])
                 TOKENS.labels("prompt").inc(answer.usage.prompt_tokens)
                 return answer.choices[0].message.content
-            """
+            """,
+            live=False,
         ),
         Good(
             """
@@ -84,7 +107,8 @@ rule = Rule(
             async def summarise(text: str) -> str:
                 answer = await client.chat.completions.create(model="small", messages=[{"role": "user", "content": text}])
                 return answer.choices[0].message.content
-            """
+            """,
+            live=False,
         ),
     ],
 )
@@ -107,3 +131,10 @@ def uncounted(project: Project) -> Iterator[Finding]:
 
 def is_model_call(call: Call) -> bool:
     return call.method in METHODS and CALLS.match(call.name or "") is not None
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+    if metrics.scrape and (figure := metrics.figure("tokens")):
+        seen = metrics.scrape.observation("what Prometheus reads")
+        yield Refutation(f"`{figure.source}` counts tokens", observations=(seen,))

@@ -10,8 +10,8 @@ your monitoring service.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import ExportedMetrics, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 LIBRARIES = (
     "prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus", "opentelemetry",
@@ -81,7 +81,8 @@ rule = Rule(
 
                     metrics.set_meter_provider(MeterProvider())
                 """,
-            }
+            },
+            live=False,
         ),
         Good(
             {
@@ -99,7 +100,8 @@ rule = Rule(
                 FROM python:3.13-slim
                 CMD ["ddtrace-run", "uvicorn", "main:app", "--host", "0.0.0.0"]
                 """,
-            }
+            },
+            live=False,
         ),
     ],
 )
@@ -115,6 +117,20 @@ def unmeasured(project: Project) -> Iterator[Finding]:
         f"nothing measures this service ({len(largest.all_routes)} routes): no metrics library is imported and no agent is "
         "attached. Export request duration, status and saturation"
     )
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+    if metrics.scrape:
+        seen = metrics.scrape.observation("what Prometheus reads here")
+        yield Refutation(f"`{metrics.scrape.path}` exports metrics", observations=(seen,))
+    elif nothing := metrics.absent:
+        # They may be pushed, or stand on a port of their own: alone it is a guess, beside the source it is none.
+        yield Finding(
+            f"nothing is to be scraped at `{nothing.path}`. Export request duration, status and saturation",
+            confidence=Confidence.LOW,
+            observations=(nothing.observation("there are no metrics here"),),
+        )
 
 
 def is_measured(project: Project) -> bool:

@@ -11,8 +11,8 @@ A gauge fed from `engine.pool.checkedout()` beside one of its capacity, and an a
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import ExportedMetrics, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 ENGINES = ("sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine", "asyncpg.Pool")
 WATCHED = re.compile(r"pool|connections|checked_?out|db_client")
@@ -36,7 +36,21 @@ rule = Rule(
 
             app = FastAPI()
             engine = create_async_engine("postgresql+asyncpg://db/leads")  # finding
-            Instrumentator().instrument(app)
+            Instrumentator().instrument(app).expose(app)
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from prometheus_client import Gauge, make_asgi_app
+            from sqlalchemy.ext.asyncio import create_async_engine
+
+            app = FastAPI()
+            engine = create_async_engine("postgresql+asyncpg://db/leads", pool_size=10, max_overflow=0)
+            Gauge("database_pool_in_use", "Connections in use").set_function(lambda: engine.pool.checkedout())
+            Gauge("database_pool_capacity", "Connections").set(10)
+            app.mount("/metrics", make_asgi_app())
             """
         ),
         Good(
@@ -59,7 +73,8 @@ rule = Rule(
             app = FastAPI()
             engine = create_engine("postgresql+psycopg://db/leads")
             SQLAlchemyInstrumentor().instrument(engine=engine)
-            """
+            """,
+            live=False,
         ),
         Good(
             """
@@ -100,3 +115,10 @@ def unwatched(project: Project) -> Iterator[Finding]:
             "`pool.checkedout()`"
         )
         return
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+    if metrics.scrape and (figure := metrics.figure("pool_share")):
+        seen = metrics.scrape.observation("what Prometheus reads")
+        yield Refutation(f"`{figure.source}` tells how full the pool is", observations=(seen,))

@@ -12,11 +12,13 @@ one worker in each container and let the orchestrator scale.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project
+from fastapi_audit.evidence import ExportedMetrics, Project
 from fastapi_audit.evidence.deployment import ServerCommand
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 LIBRARIES = ("prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter")
+SHOWN = 12
+"""Values of a counter that a report shows, the last ones."""
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SET = re.compile(
     r"environ(\.setdefault\(|\[)[\"']PROMETHEUS_MULTIPROC_DIR[\"'](\]\s*=|,)|raw_env.*PROMETHEUS_MULTIPROC_DIR",
@@ -63,7 +65,8 @@ rule = Rule(
                 COPY . .
                 CMD ["uvicorn", "main:app", "--workers", "4"]
                 """,
-            }
+            },
+            live=False,
         ),
         Good(
             {
@@ -112,6 +115,17 @@ def separate_counts(command: ServerCommand, project: Project) -> Iterator[Findin
         f"Set `{VARIABLE}`, or run one worker in each container",
         command.location,
     )
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding]:
+    if metrics.jump and metrics.scrape:
+        values = ", ".join(f"{value:g}" for value in metrics.jump.values[-SHOWN:])
+        yield Finding(
+            "counters fall and come back from scrape to scrape: each worker counts for itself, and any of them may answer. Set "
+            f"`{VARIABLE}`, or run one worker in each container",
+            observations=(metrics.scrape.observation(f"`{metrics.jump.name}` in the order of the scrapes: {values}"),),
+        )
 
 
 def is_set_by_code(command: ServerCommand, project: Project) -> bool:

@@ -11,8 +11,8 @@ read the metrics.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Function, Project, Settings
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.evidence import ExportedMetrics, Expression, Function, Project, Settings
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
 
 KEYS = ("fastapi.security.APIKeyHeader", "fastapi.security.APIKeyQuery")
 TOLD_APART = re.compile(
@@ -36,7 +36,7 @@ rule = Rule(
 
             app = FastAPI()
             key = APIKeyHeader(name="x-api-key")  # finding
-            Instrumentator().instrument(app)
+            Instrumentator().instrument(app).expose(app)
 
 
             @app.get("/leads", dependencies=[Depends(key)])
@@ -59,6 +59,32 @@ rule = Rule(
             def leads() -> list:
                 return []
             """
+        ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import Depends, FastAPI
+                from fastapi.security import APIKeyHeader
+                from prometheus_client import Counter, make_asgi_app
+
+                app = FastAPI()
+                app.mount("/metrics", make_asgi_app())
+                header = APIKeyHeader(name="x-api-key")
+                REQUESTS = Counter("tenant_requests_total", "Requests", ["tenant"])
+
+
+                def tenant(key: str = Depends(header)) -> None:
+                    REQUESTS.labels("first").inc()
+
+
+                @app.get("/leads", dependencies=[Depends(tenant)])
+                def leads() -> list:
+                    return []
+                """,
+                "headers.txt": """
+                x-api-key: 0123456789abcdef
+                """,
+            }
         ),
         Good(
             """
@@ -88,7 +114,8 @@ rule = Rule(
             @app.get("/leads", dependencies=[Depends(allowed)])
             def leads() -> list:
                 return []
-            """
+            """,
+            live=False,
         ),
         Good(
             """
@@ -124,6 +151,22 @@ def alike(project: Project) -> Iterator[Finding]:
                 "tenant or key id, never by the key"
             )
             return
+
+
+@rule.check
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+    if metrics.scrape is None:
+        return
+    seen = metrics.scrape.observation("what Prometheus reads after requests of one client")
+    if figure := metrics.figure("requests_by_client"):
+        yield Refutation(f"`{figure.source}` tells clients apart", observations=(seen,))
+    elif metrics.api_keys and metrics.sent:
+        # All clients may have the same key, which only the source tells; and a refused request belongs to nobody.
+        yield Finding(
+            "clients have API keys, but no exported counter tells them apart. Count requests by tenant or key id, never by the key",
+            confidence=Confidence.LOW,
+            observations=(seen,),
+        )
 
 
 def is_configured(known: Expression) -> bool:

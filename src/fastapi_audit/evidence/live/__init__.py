@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from fastapi_audit.evidence.live.experiments import every
+from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.probing import Probing
 from fastapi_audit.evidence.live.session import Experiment
@@ -33,6 +34,8 @@ class Live:
     """Why they are not known."""
     requests: int = 0
     latencies: tuple[LatencyRow, ...] = ()
+    exported: ExportedMetrics | None = None
+    """What the service exports of itself."""
     ended: str = ""
     """Why the probe ended before its end: a limit, or the user."""
     interrupted: bool = False

@@ -13,6 +13,7 @@ from fastapi_audit.errors import IncompleteError
 from fastapi_audit.evidence.live import Live, Progress
 from fastapi_audit.evidence.live.budget import Budget, BudgetSpent
 from fastapi_audit.evidence.live.client import Client, connected
+from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.launch import Launch, Server
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
@@ -169,6 +170,7 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         session.no_operations if session else gathered.ended,
         conductor.budget.requests,
         tuple(each.row for each in gathered.subjects.get(MeasuredLatency, ()) if isinstance(each, MeasuredLatency)),
+        next((each for each in gathered.subjects.get(ExportedMetrics, ()) if isinstance(each, ExportedMetrics)), None),
         ended=gathered.ended,
         interrupted=gathered.ended == INTERRUPTED,
     )

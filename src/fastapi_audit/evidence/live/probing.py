@@ -107,6 +107,8 @@ class Probing:
     """`GET /users/{id}` → what the user knows of it."""
     schema: str = "/openapi.json"
     """Where the service describes itself."""
+    metrics: str = "/metrics"
+    """Where Prometheus scrapes it."""
 
     def target_of(self, operation: str | None) -> Target:
         """What is asked of an operation, or of the whole service."""

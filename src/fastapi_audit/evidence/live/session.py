@@ -12,6 +12,7 @@ from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Named
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live.client import Client
+    from fastapi_audit.evidence.live.latency import Sampling
     from fastapi_audit.evidence.live.launch import Launch, Server
 
 BODY_LIMIT = 1_000_000
@@ -75,6 +76,8 @@ class Session:
     """The one that we started."""
     launch: "Launch | None" = None
     """How it was started, for experiments that start another one."""
+    sampling: "Sampling | None" = None
+    """The measured load, once it was made."""
     _anywhere: Exchange | None = field(default=None, init=False)
 
     @property

@@ -6,14 +6,6 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.live.session import Experiment, Phase, Session
 from fastapi_audit.model import LatencyRow
 
-MOST_OPERATIONS = 20
-SHARE_OF_REQUESTS = 5
-"""A fifth of all that a probe may send."""
-SHARE_OF_TIME = 0.4
-"""Of what is left."""
-RATE = 50.0
-"""Requests per second at most: far from what stresses a service."""
-
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLatency:
@@ -43,22 +35,9 @@ class MeasuredLatency:
 
 async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
     """Calls the operations that may be called, in turns, by a timetable; the whole service comes first."""
-    from fastapi_audit.evidence.live.latency import Pace, Planned, sample  # noqa: PLC0415  a scan imports this module
+    from fastapi_audit.evidence.live.loading import load  # noqa: PLC0415  a scan imports this module
 
-    limits, budget = session.probing.limits, session.client.budget
-    rate = min(RATE, limits.rate)
-    requests = min(1000, limits.max_requests // SHARE_OF_REQUESTS, int(budget.seconds_left * SHARE_OF_TIME * rate))
-    planned = [
-        Planned(
-            each.key,
-            "GET",
-            session.client.address.url + (each.path() or ""),
-            (*session.user.headers, *session.headers_of(each)),
-        )
-        for each in [*session.safe_operations][:MOST_OPERATIONS]
-    ]
-    pace = Pace(rate, requests, timeout_s=limits.request_s)
-    sampling = await sample(planned, pace, budget.take)
+    sampling = await load(session)
     for row in sampling.rows(session.probing.target_of):
         yield MeasuredLatency(row)
 
