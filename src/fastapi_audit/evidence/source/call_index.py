@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Call, Function
+from fastapi_audit.evidence.source.remembering import remembered
 from fastapi_audit.evidence.source.values import External
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class CallIndex:
                 found.setdefault(call.method, []).append(call)
         return found
 
+    @remembered
     def to(self, *names: str) -> list[Call]:
         """The calls to these dotted names in the application's code; `requests.*` takes everything below."""
         wanted = {n for n in names if not n.endswith(".*")}
@@ -87,6 +89,7 @@ class CallIndex:
                         pass
         return found
 
+    @remembered
     def anywhere(self, *names: str) -> list[Call]:
         """The calls to these dotted names in every file that could be read, also entry scripts that nothing imports."""
         lasts = [n.rpartition(".")[2].encode() for n in names]

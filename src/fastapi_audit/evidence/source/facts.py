@@ -101,8 +101,9 @@ def _comments(source: bytes) -> Iterator[Raw]:
 def _at(node: ast.AST) -> tuple[int, int]:
     line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]  # every expr and stmt has them
     end_line, end_column = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]  # the same
-    last = COLUMNS - 1
-    return line * COLUMNS + min(column, last), end_line * COLUMNS + min(end_column, last)
+    if column >= COLUMNS or end_column >= COLUMNS:
+        column, end_column = min(column, COLUMNS - 1), min(end_column, COLUMNS - 1)
+    return line * COLUMNS + column, end_line * COLUMNS + end_column
 
 
 def _statements(body: Sequence[ast.stmt]) -> tuple[Raw, ...]:
@@ -370,28 +371,35 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Raw:
     decorators: list[ast.expr] = getattr(first, "decorator_list", [])
     begin = min([first.lineno, *(d.lineno for d in decorators)])
     header_end = begin * COLUMNS + (first.col_offset if begin == first.lineno else 0)
+    body = _statements(node.body)
     return (
         TAG[syntax.FunctionDef],
         *_at(node),
         node.name,
         isinstance(node, ast.AsyncFunctionDef),
-        _yields(node),
+        _yields(body),
         _parameters(node.args),
         _maybe(node.returns),
         _expressions(node.decorator_list),
         header_end,
-        _statements(node.body),
+        body,
     )
 
 
-def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    stack: list[ast.AST] = list(function.body)
+_APART = frozenset({TAG[syntax.FunctionDef], TAG[syntax.Lambda], TAG[syntax.ClassDef]})
+"""What stands in these belongs to them, not to the function around."""
+
+
+def _yields(body: tuple[Raw, ...]) -> bool:
+    """Whether a function with these statements is a generator."""
+    stack: list[Raw] = list(body)
     while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Yield | ast.YieldFrom):
+        raw = stack.pop()
+        first = raw[0] if raw else None
+        if first == TAG[syntax.Yield]:
             return True
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            stack.extend(ast.iter_child_nodes(node))
+        if first not in _APART:
+            stack += [below for below in raw if type(below) is tuple]
     return False
 
 

@@ -47,18 +47,10 @@ class Body:
     def nodes(self) -> tuple[syntax.Node, ...]:
         raise NotImplementedError
 
-    @cached_property
+    @property
     def parents(self) -> dict[int, syntax.Node]:
         """Every node below → the node around it; of nested functions, decorators and defaults belong here."""
-        found: dict[int, syntax.Node] = {}
-        stack: list[syntax.Node] = list(self.nodes)
-        while stack:
-            node = stack.pop()
-            below = self._children(node)
-            for child in below:
-                found[id(child)] = node
-            stack += below
-        return found
+        return self._walked[1]
 
     @staticmethod
     def _children(node: syntax.Node) -> list[syntax.Node]:
@@ -66,20 +58,34 @@ class Body:
             return [*node.decorators, *node.parameters]
         return syntax.children(node)
 
-    @cached_property
+    @property
     def _all(self) -> list[syntax.Node]:
         """Every node of this body in source order, without the bodies of nested functions and lambdas."""
+        return self._walked[0]
+
+    @cached_property
+    def _walked(self) -> tuple[list[syntax.Node], dict[int, syntax.Node]]:
+        """One walk for both: the nodes in order, and the node around each, also inside lambdas."""
         found: list[syntax.Node] = []
+        parents: dict[int, syntax.Node] = {}
         stack: list[syntax.Node] = list(reversed(self.nodes))
-        while stack:
-            node = stack.pop()
+        lambdas: list[syntax.Node] = []
+        while stack or lambdas:
+            inside = not stack
+            node = lambdas.pop() if inside else stack.pop()
+            below = self._children(node)
+            for child in below:
+                parents[id(child)] = node
+            if inside:
+                lambdas += below
+                continue
             found.append(node)
             if isinstance(node, syntax.Lambda):
-                continue
-            below = self._children(node)
-            below.reverse()
-            stack += below
-        return found
+                lambdas += below
+            else:
+                below.reverse()
+                stack += below
+        return found, parents
 
     @cached_property
     def calls(self) -> list[Call]:
