@@ -9,6 +9,7 @@ from fastapi_audit import __version__
 from fastapi_audit.cli.audit import audit
 from fastapi_audit.cli.baseline import baseline
 from fastapi_audit.cli.explain import explain
+from fastapi_audit.cli.init import init
 from fastapi_audit.cli.probe import probe
 from fastapi_audit.cli.report import report
 from fastapi_audit.cli.routes import routes
@@ -32,7 +33,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, probe, audit, report, score, routes, explain):
+for command in (scan, probe, audit, report, score, routes, explain, init):
     application.command()(command)
 application.add_typer(rules, name="rules")
 application.add_typer(baseline, name="baseline")
