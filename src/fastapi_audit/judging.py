@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fastapi_audit.evidence import Project, Reach, Route
+from fastapi_audit.evidence import Call, Function, Project, Reach, Route
 from fastapi_audit.model import Confidence, EvidenceKind, Finding, Outcome, Refutation, Result, Status
 from fastapi_audit.rule import Check, Rule
 
@@ -106,8 +106,17 @@ def _said(check: Check, subjects: Sequence[object], project: Project) -> Iterato
 
 
 def _operation(subject: object) -> str | None:
-    """The operation that a finding about a route or a way from one is about; it meets what the probe saw of it."""
-    return subject.operation if isinstance(subject, Route | Reach) else None
+    """The operation that a finding in a handler, or on a way from one, is about; it meets what the probe saw of it."""
+    match subject:
+        case Route() | Reach():
+            return subject.operation
+        case Call():
+            return _operation(subject.body)
+        case Function():
+            handled = {way.operation for way in subject.ways if way.before is None and way.operation}
+            return handled.pop() if len(handled) == 1 else None
+        case _:
+            return None
 
 
 def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -126,9 +126,11 @@ def _message(*, signed_in: bool) -> str:
 def on_the_wire(answer: CrossOriginAnswer) -> Iterator[Finding | Refutation]:
     if exchange := answer.lets_it_act_as_the_user:
         seen = f"a page of {answer.origin} may act as the user: the answer names that origin and allows credentials"
+        whoever = "Any" if answer.browsers_sign_in else "From the first cookie on, any"
         yield Finding(
-            "Any website can call this service as the signed-in user: the answer names whatever origin asks, and allows "
-            "credentials. List the origins that you trust.",
+            f"{whoever} website can call this service as the signed-in user: the answer names "
+            "whatever origin asks, and allows credentials. List the origins that you trust.",
+            severity=None if answer.browsers_sign_in else Severity.MEDIUM,
             observations=(exchange.observation(seen),),
         )
     elif answer.lets_nobody_in:

@@ -17,7 +17,7 @@ from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 rule = Rule(
     __name__,
     __doc__,
-    severity=Severity.MEDIUM,
+    severity=Severity.LOW,
     cwe="CWE-644",
     references=[
         "https://fastapi.tiangolo.com/advanced/middleware/#trustedhostmiddleware",

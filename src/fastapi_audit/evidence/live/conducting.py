@@ -1,6 +1,7 @@
 """One probe from start to end: the service is reached, the experiments are made one after the other, and it is left."""
 
 import asyncio
+import re
 import signal
 import traceback
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from fastapi_audit.evidence.live.starting import description_of, started
 SHOWN_WHEN_STARTED = "http://127.0.0.1:8000"
 MOST_SUBJECTS = 2_000
 """Of one noun; an experiment on a hostile service may see any number."""
+SCHEMA_IN_PAGE = re.compile(r"""(?:url:\s*|spec-url=)["'](/(?!/)[^"'\s?#]{0,200})["']""")
 INTERRUPTED = "the probe was interrupted"
 MESSAGE = 200
 
@@ -69,15 +71,25 @@ class Conductor:
         if not answer.answered:
             message = f"{session.client.shown_at} gives no answer: {answer.failure}{_printed(session.server)}"
             raise IncompleteError(message)
-        body = answer.body if answer.ok else b""
+        body = answer.body if answer.ok else await self._found(session)
         # An application of the user's own may keep its description from the wire, as production should.
-        if not answer.ok and session.launch:
+        if not body and session.launch:
             body = await asyncio.to_thread(description_of, session.launch, self.budget.seconds_left)
         described = read_operations(body, self.probing.named) if body else answer.failure or f"{answer.status}"
         if isinstance(described, str):
-            session.no_operations = f"{self.probing.schema} does not describe the operations: {described}"
+            hint = "if it is another path, name it as `openapi` under [tool.fastapi-audit.probe]"
+            session.no_operations = f"{self.probing.schema} does not describe the operations: {described}; {hint}"
             return
         session.operations, session.description = described, body
+
+    async def _found(self, session: Session) -> bytes:
+        """The description at the address that the documentation page names; empty where there is none."""
+        for page in ("/docs", "/redoc"):
+            shown = await session.get(page)
+            if shown.ok and (named := SCHEMA_IN_PAGE.search(shown.text)):
+                answer = await session.exchange("GET", named[1], body_limit=SCHEMA_LIMIT)
+                return answer.body if answer.ok else b""
+        return b""
 
     async def _make(self, experiment: Experiment, session: Session) -> None:
         noun = experiment.noun

@@ -120,6 +120,22 @@ def read_operations(body: bytes, named: Mapping[str, Named]) -> tuple[ServedOper
     return tuple(_with(each, named.get(each.key)) for each in described[:MOST_OPERATIONS])
 
 
+def browsers_sign_in(body: bytes) -> bool:
+    """Whether the description names credentials that a browser sends by itself: a cookie, or HTTP Basic."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    description = _Description(document if isinstance(document, dict) else {})
+    schemes = description.resolved(description.resolved(description.document.get("components")).get("securitySchemes"))
+    return any(_sent_by_browsers(description.resolved(each)) for each in list(schemes.values())[:MOST_PARAMETERS])
+
+
+def _sent_by_browsers(scheme: Schema) -> bool:
+    cookie = scheme.get("type") == "apiKey" and scheme.get("in") == "cookie"
+    return cookie or (scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "basic")
+
+
 def _with(operation: ServedOperation, named: Named | None) -> ServedOperation:
     """With the arguments that the user has given."""
     if named is None:

@@ -23,7 +23,7 @@ if sys.argv[2] == "factory":
 with open(sys.argv[3], "w", encoding="utf-8") as file:
     json.dump(app.openapi(), file)
 """
-DESCRIBE_SECONDS = 20.0
+DESCRIBE_SECONDS = 30.0
 LAST_LINES = 12
 LINE = 300
 PATIENCE_SECONDS = 30.0

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.operations import browsers_sign_in
 from fastapi_audit.evidence.live.session import Experiment, Session
 
 FOREIGN = "https://fastapi-audit.example"
@@ -17,6 +18,8 @@ class CrossOriginAnswer:
     origin: str
     plain: Exchange
     preflight: Exchange
+    browsers_sign_in: bool = False
+    """Whether a browser is known to send credentials by itself: a cookie was set, or the description names one."""
 
     @property
     def lets_it_act_as_the_user(self) -> Exchange | None:
@@ -39,7 +42,8 @@ async def observe(session: Session) -> AsyncIterator[CrossOriginAnswer]:
     origin = ("Origin", FOREIGN)
     plain = await session.get(path, headers=(origin, ("Cookie", "fastapi_audit=1")))
     preflight = await session.exchange("OPTIONS", path, headers=(origin, ("Access-Control-Request-Method", "GET")))
-    yield CrossOriginAnswer(FOREIGN, plain, preflight)
+    signs_in = browsers_sign_in(session.description) or any(each.header("set-cookie") for each in (plain, preflight))
+    yield CrossOriginAnswer(FOREIGN, plain, preflight, signs_in)
 
 
 experiment = Experiment(CrossOriginAnswer, observe)
