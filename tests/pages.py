@@ -1,12 +1,15 @@
-"""Writes what people read about the rules: the pages of checks/ and two blocks of the README."""
+"""Writes what follows from the code: the pages of checks/, two blocks of the README, the schema of the config."""
 
 from pathlib import Path
 
 from fastapi_audit.checklist import ITEMS
 from fastapi_audit.checks import load
+from fastapi_audit.config import schema
 from fastapi_audit.explain import checklist_table, page, page_name
+from fastapi_audit.reports.json import printed
 
 ROOT = Path(__file__).parents[1]
+CONFIG_SCHEMA = Path("src/fastapi_audit/config.schema.json")
 SCORECARD = "Production readiness"
 """Where the scorecard begins in a text report."""
 
@@ -28,6 +31,7 @@ def pages() -> dict[Path, str]:
     readme = _with_block(readme, "scorecard", f"```text\n{_scorecard()}\n```")
     return {
         Path("README.md"): readme,
+        CONFIG_SCHEMA: printed(schema()),
         checks / "README.md": CONTENTS.format(table=checklist_table(rules)),
         **{checks / page_name(item): page(item, rules) for item in ITEMS},
     }

@@ -21,6 +21,8 @@ SIZE_LIMIT = 1_000_000
 """Bytes; a longer config file is not one."""
 
 
+OPERATION = r"(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE) /\S*"
+
 _STRICT: dict[str, object] = {
     "extra": "forbid",
     "strict": True,
@@ -209,7 +211,7 @@ def _check_probe(file: Path, probe: ProbeSettings) -> None:
     _check_quantities(file, "probe", probe.p95, probe.errors)
     for name, operation in probe.operations.items():
         key = f'probe.operations."{name}"'
-        if not re.fullmatch(r"(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE) /\S*", name):
+        if not re.fullmatch(OPERATION, name):
             message = f"{file}: `{key}`: name it by method and path template, such as `GET /users/{{id}}`"
             raise ConfigError(message)
         _check_quantities(file, key, operation.p95, operation.errors)
@@ -223,3 +225,39 @@ def _check_quantities(file: Path, key: str, p95: str | None, errors: str | None)
         except ValueError as error:
             message = f"{file}: `{key}.{name}`: {error}"
             raise ConfigError(message) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a config table, for editors; `config.schema.json` holds it."""
+    import pydantic  # noqa: PLC0415  as above
+
+    whole = pydantic.TypeAdapter(Settings).json_schema()
+    probe, operation = (whole["$defs"][name]["properties"] for name in ("ProbeSettings", "OperationSettings"))
+    whole["properties"]["fail-under"] |= {"minimum": 0, "maximum": 100}
+    for name in ("max-time", "max-requests", "rate"):
+        probe[name]["exclusiveMinimum"] = 0
+    for name in ("openapi", "metrics"):
+        probe[name]["pattern"] = "^/"
+    probe["operations"]["propertyNames"] = {"pattern": f"^{OPERATION}$"}
+    for quantities in (probe, operation):
+        quantities["p95"]["pattern"] = r"^\s*(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m)\s*$"
+        quantities["errors"]["pattern"] = r"^\s*0*(100(\.0+)?|\d{1,2}(\.\d+)?)\s*%\s*$"
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **_without_null(whole), "title": f"[tool.{TABLE}]"}
+
+
+def _without_null(part: Any) -> Any:
+    """TOML has no null, so that "or null" and a default of null say nothing; nor do titles that repeat the key."""
+    if isinstance(part, list):
+        return [_without_null(each) for each in part if each != {"type": "null"}]
+    if not isinstance(part, dict):
+        return part
+    kept = {
+        key: _without_null(value)
+        for key, value in part.items()
+        if (key, value) != ("default", None) and not (key == "title" and isinstance(value, str))
+    }
+    choices = kept.get("anyOf", ())
+    if len(choices) == 1:
+        return {key: value for key, value in kept.items() if key != "anyOf"} | choices[0]
+    return kept
