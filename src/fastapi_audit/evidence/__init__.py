@@ -73,6 +73,7 @@ from fastapi_audit.evidence.source.handing import Holder, holders
 from fastapi_audit.evidence.source.keeping import is_kept, is_remembered
 from fastapi_audit.evidence.source.limits import LimitedFunction, limits_of, limits_of_app
 from fastapi_audit.evidence.source.metrics import Metric
+from fastapi_audit.evidence.source.once import fills_a_cache
 from fastapi_audit.evidence.source.origins import Origin
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
@@ -164,6 +165,7 @@ __all__ = [
     "caches_of",
     "class_changes",
     "digest",
+    "fills_a_cache",
     "gather",
     "generator_of",
     "holders",

@@ -10,7 +10,7 @@ One client for the life of the process: made in the lifespan, kept in its state,
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call
+from fastapi_audit.evidence import Call, fills_a_cache
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -89,6 +89,22 @@ rule = Rule(
 
             crm = Crm()
 
+            views: dict[str, str] = {}
+
+            async def view(name: str) -> str:
+                try:
+                    return views[name]
+                except KeyError:
+                    pass
+                async with httpx.AsyncClient() as client:
+                    answer = await client.get("https://views.example.com/" + name)
+                views[name] = answer.text
+                return answer.text
+
+            @app.get("/views/{name}")
+            async def shown(name: str) -> str:
+                return await view(name)
+
             @app.get("/leads")
             async def leads(request: Request, client: httpx.AsyncClient = Depends(cached)) -> int:
                 await first_use().get("https://crm.example.com")
@@ -117,7 +133,7 @@ def clients(call: Call) -> Iterator[Finding]:
     if function is None or function.name in KEEPING or call.spreads or not OWN_CONNECTION.isdisjoint(call.keywords):
         return
     way = function.in_request
-    if way is None or not call.entered or call.conditions:
+    if way is None or not call.entered or call.conditions or fills_a_cache(call):
         return
     is_light = call.name == "aiohttp.ClientSession"  # which reads the certificates once
     yield call.finding(

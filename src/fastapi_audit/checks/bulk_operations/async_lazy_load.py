@@ -95,6 +95,24 @@ rule = Rule(
                 found = (await db.execute(select(Lead).options(selectinload(Lead.company)))).scalars().first()
                 return found.company
 
+            async def by_id(db: AsyncSession, number: int) -> Lead:
+                found = await db.execute(select(Lead).where(Lead.id == number).options(selectinload(Lead.company)))
+                return found.unique().scalar_one()
+
+            async def checked(lead: Lead) -> Lead: ...
+
+            @app.get("/helped")
+            async def helped(number: int, db: AsyncSession = Depends(get_db)):
+                found = await by_id(db, number)
+                return found.company
+
+            @app.get("/passed")
+            async def passed(lead: Lead = Depends(by_id)):
+                if lead.company is None:
+                    return None
+                lead = await checked(lead)
+                return lead.id
+
             @app.get("/owner")
             async def owner(db: AsyncSession = Depends(get_db)):
                 found = (await db.execute(select(Lead))).scalars().first()
@@ -136,7 +154,7 @@ def read_before_it_is_loaded(function: Function) -> Iterator[Finding]:
     if not function.is_async or function.in_request is None or LOADED.search(function.text):
         return
     for expression in function.expressions:
-        lazy = _lazy_relationship(expression)
+        lazy = _lazy_relationship(expression, function)
         if lazy is not None:
             yield expression.finding(
                 f"`{expression.text}` was not loaded with its `{lazy.name}`, and an async session cannot load it here: "
@@ -145,18 +163,21 @@ def read_before_it_is_loaded(function: Function) -> Iterator[Finding]:
             return
 
 
-def _lazy_relationship(expression: Expression) -> Class | None:
+def _lazy_relationship(expression: Expression, function: Function) -> Class | None:
     """The class of a row from a query, when the attribute of it is a relationship that nothing loads."""
     row = expression.owner
     if (
         row is None
         or row.kind != "name"
+        or function.parameter(row.text) is not None  # its caller knows how it was loaded
         or (table := row.entity) is None
         or (expression.name is not None and row.type_name is None)
     ):
         return None
     assigned = [s.value for s in row.body.statements_of("assign") if any(t.written == row.text for t in s.targets)]
     if len(assigned) != 1 or assigned[0] is None or not any(c.awaited for c in assigned[0].calls):
+        return None
+    if any(c.target is not None and c.target.speaks_of(LOADED) for c in assigned[0].calls):
         return None
     field = next((f for f in table.all_fields if f.name == expression.text.rpartition(".")[2]), None)
     default = field.default if field is not None else None

@@ -10,9 +10,10 @@ A field `debug: bool = False` of a settings class, which understands `false`, `0
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Expression, Module
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Call, Expression, Module, Project
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -84,6 +85,11 @@ rule = Rule(
             if os.getenv("DEBUG", "").strip() != "":
                 print("debug is set to something")
             debugger = os.getenv("DEBUG_HOST") or "localhost"
+            if os.getenv("IS_WORKER"):
+                print("a worker")
+
+            def is_started_by_hand() -> bool:
+                return os.environ.get("IS_WORKER") is None
             """
         ),
     ],
@@ -99,16 +105,37 @@ READERS = ("os.getenv", "os.environ.get")
 
 
 @rule.check
-def modules(module: Module) -> Iterator[Finding]:
+def modules(module: Module, project: Project) -> Iterator[Finding]:
     for body in (module, *module.functions):
         for call in body.calls_to(*READERS):
-            if _is_switch(call) and _asks(call):
-                yield _finding(call)
+            if _is_switch(call) and _asks(call) and not _is_mark(call, project):
+                found = _finding(call)
+                # A plain `if` may mean to ask whether it is set at all, and say so where it is set.
+                yield found if call.passed_to is not None else replace(found, confidence=Confidence.MEDIUM)
 
 
 def _is_switch(call: Call) -> bool:
     name = call.argument("key", 0)
     return name is not None and isinstance(name.constant, str) and bool(SWITCH.search(name.constant))
+
+
+def _is_mark(call: Call, project: Project) -> bool:
+    """Whether other code asks of the same variable only whether it is set."""
+    name = call.argument("key", 0)
+    return name is not None and name.constant in _marks(project)
+
+
+def _marks(project: Project) -> set[object]:
+    """The variables that are compared with `None`."""
+    return {
+        name.constant
+        for asked in project.source.calls_anywhere(*READERS)
+        for test in asked.body.expressions_of("operation")
+        if test.operator in {"is", "is not"}
+        and test.operands[0].node is asked.node
+        and test.operands[-1].constant is None
+        if (name := asked.argument("key", 0)) is not None
+    }
 
 
 def _asks(call: Call) -> bool:

@@ -8,10 +8,11 @@ The tag of a release, `leads:1.4.2`, or a digest. A variable keeps it in one pla
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import Project
 from fastapi_audit.evidence.deployment import Image, ImageReference, Service, Workload
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
 
 APP = """
 from fastapi import FastAPI
@@ -119,7 +120,9 @@ def workloads(workload: Workload) -> Iterator[Finding]:
     if workload.production:
         for container in (*workload.containers, *workload.init_containers):
             if container.image:
-                yield from _judged(container.image, f"container `{container.name}`")
+                for found in _judged(container.image, f"container `{container.name}`"):
+                    # A job ends by itself and is applied anew each time: no restart brings it another build.
+                    yield replace(found, confidence=Confidence.LOW) if workload.is_job else found
 
 
 def _built_here(reference: ImageReference, project: Project) -> bool:

@@ -82,6 +82,7 @@ rule = Rule(
                 other = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
                 elsewhere = FastAPI(docs_url="/internal/docs")
                 weather = FastAPI()
+                shop = FastAPI()
 
                 @app.get("/leads")
                 def leads(token: Annotated[str, Depends(OAuth2PasswordBearer("token"))]) -> str:
@@ -90,6 +91,18 @@ rule = Rule(
                 @weather.get("/today")
                 def today() -> str:
                     return "sunny"
+
+                @shop.get("/articles")
+                def articles() -> list[str]:
+                    return ["tea"]
+
+                @shop.get("/prices")
+                def prices() -> list[int]:
+                    return [3]
+
+                @shop.get("/orders")
+                def orders(token: Annotated[str, Depends(OAuth2PasswordBearer("token"))]) -> str:
+                    return token
                 """,
                 "Dockerfile": DOCKERFILE,
             }
@@ -137,7 +150,7 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
     if not project.deployment.is_deployed or _refused(project):
         return
     given = {name: written for name in SWITCHES if (written := app.written(name)) is not None}
-    if not given and any(route.row().auth for route in app.routes):
+    if not given and _is_private(app):
         yield Finding(
             "`/docs` and `/openapi.json` show every route and model to everybody, though the routes ask for a login. Set "
             "`openapi_url=None` in production, or let a setting decide.",
@@ -172,6 +185,12 @@ def on_the_wire(description: ServedDescription) -> Iterator[Finding | Refutation
             "`openapi_url=None`, which switches off all three.",
             observations=(description.schema.observation(seen),),
         )
+
+
+def _is_private(app: App) -> bool:
+    """Whether most of its routes ask for a login; what is public for the most part has a description that may be, too."""
+    asking = [bool(route.row().auth) for route in app.routes]
+    return sum(asking) * 2 > len(asking)
 
 
 def _refused(project: Project) -> bool:

@@ -203,7 +203,7 @@ def labels(call: Call) -> Iterator[Finding]:
                 f"the label value `{label.text}` is {what}, so the number of time series has no bound. Label with the path "
                 "template or a closed list of values"
             )
-            yield finding if is_sure(label) else replace(finding, confidence=Confidence.MEDIUM)
+            yield replace(finding, confidence=_confidence(label))
             return
 
 
@@ -218,7 +218,7 @@ def attributes(call: Call) -> Iterator[Finding]:
                 "path template or a closed list of values",
                 severity=Severity.MEDIUM,
             )
-            yield finding if is_sure(label) else replace(finding, confidence=Confidence.MEDIUM)
+            yield replace(finding, confidence=_confidence(label))
             return
 
 
@@ -243,10 +243,13 @@ def untemplated(call: Call) -> Iterator[Finding]:
     )
 
 
-def is_sure(label: Expression) -> bool:
+def _confidence(label: Expression) -> Confidence:
     """A name that a caller sends may have been looked up before it gets here; a path, a header, an id or an error is free."""
     origin = next(iter(label.origins), None)
-    return origin is None or not origin.is_text or FREE.search(origin.what) is not None
+    if origin is None or not origin.is_text or FREE.search(origin.what) is not None:
+        return Confidence.HIGH
+    taken = [e.text for c in origin.function.calls for e in (*c.arguments, *c.keywords.values())]
+    return Confidence.MEDIUM if taken.count(origin.what) < 2 else Confidence.LOW
 
 
 def unbounded(label: Expression) -> str | None:

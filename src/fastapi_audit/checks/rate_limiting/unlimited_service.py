@@ -8,6 +8,7 @@ slowapi or fastapi-limiter with a shared store such as Redis, or a limit at the 
 annotation). If a gateway outside this repository limits the rate, say so: `# fastapi-audit: ignore[unlimited-service]`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -170,6 +171,9 @@ rule = Rule(
 
 FEW = frozenset({"/health", "/healthz", "/ready", "/readyz", "/live", "/livez", "/metrics", "/ping", "/"})
 
+ENTRANCE = re.compile(r"/(?:log-?in|sign-?in|token|register|sign-?up|password|forgot)[\w-]*/?$", re.IGNORECASE)
+"""Where anybody may try a password or make an account."""
+
 FEWEST = 3
 """Routes; what has fewer is a helper, such as a status page or a login callback."""
 
@@ -191,9 +195,9 @@ def applications(app: App, project: Project) -> Iterator[Finding]:
 
 
 def _is_open(app: App, routes: list[Route]) -> bool:
-    """Whether anybody may change something without an account; else an operator may well rely on the gateway."""
+    """Whether strangers are let in to sign in; what only machines call may well rely on the gateway."""
     refused = any(not {401, 403}.isdisjoint(m.refusals) for m in app.middleware)
-    return not refused and any(r.is_mutating and not r.auth for r in routes)
+    return not refused and any(r.is_mutating and not r.auth and ENTRANCE.search(r.full_path) for r in routes)
 
 
 @rule.check

@@ -316,6 +316,7 @@ rule = Rule(
             """
             import hashlib
             import subprocess
+            from functools import lru_cache
 
             from fastapi import FastAPI
 
@@ -332,9 +333,21 @@ rule = Rule(
                 return cached
 
 
+            def kept(size: int):
+                def decorate(function):
+                    return lru_cache(maxsize=size)(function)
+
+                return decorate
+
+
+            @kept(1)
+            def host() -> str:
+                return subprocess.check_output(["hostname"], text=True)
+
+
             @app.get("/version")
             async def show() -> str:
-                return version()
+                return version() + host()
 
 
             @app.post("/keys")

@@ -1,6 +1,8 @@
-"""Which calls a process makes only once: `global kept; if kept is None: kept = load()`."""
+"""Which calls a process makes only once: `global kept; if kept is None: kept = load()`, or a cache without a key."""
 
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Statement
+
+CACHES = ("functools.lru_cache", "functools.cache")
 
 
 def runs_once(call: Call) -> bool:
@@ -10,6 +12,21 @@ def runs_once(call: Call) -> bool:
         return False
     declared = {name for s in function.statements_of("declare") for name in s.names}
     return any(_is_guarded(call, name, function) for name in declared if not _is_forgotten(name, function))
+
+
+def answers_once(function: Function) -> bool:
+    """Whether a cache keeps its only answer: `functools.cache`, or a decorator of the project's own around it."""
+    if function.parameters:
+        return False
+    return function.is_decorated(*CACHES) or any(_caches(d) for d in function.decorators)
+
+
+def _caches(decorator: Expression) -> bool:
+    own = (decorator.callee if isinstance(decorator, Call) else decorator).defined_function
+    if own is None:
+        return False
+    within = [f for f in own.module.functions if (around := f.outside.as_function) and around.node is own.node]
+    return any(c.name in CACHES for f in (own, *within) for c in f.calls)
 
 
 def _is_forgotten(name: str, function: Function) -> bool:
@@ -38,12 +55,27 @@ def _is_guarded(call: Call, name: str, function: Function) -> bool:
     return False
 
 
+def fills_a_cache(call: Call) -> bool:
+    """Whether the function keeps what it leads to by key, and asks there first: `return kept[key]`."""
+    function = call.function
+    if function is None:
+        return False
+    stored = [t for s in function.statements_of("assign") if _is_before(call, s) for t in s.targets]
+    kept = {t.text.partition("[")[0] for t in stored if t.kind == "subscript"}
+    asked = [s.value.text for s in function.statements_of("return") if s.value and _is_after(call, s)]
+    return any(text.startswith((f"{name}[", f"{name}.get(")) for name in kept for text in asked)
+
+
 def _assigns(function: Function, name: str) -> bool:
     return bool(function.assignments_to(name))
 
 
 def _is_after(call: Call, statement: Statement) -> bool:
     return call.node.start > statement.node.end
+
+
+def _is_before(call: Call, statement: Statement) -> bool:
+    return call.node.end < statement.node.start
 
 
 def _is_absent(test: Expression, name: str) -> bool:

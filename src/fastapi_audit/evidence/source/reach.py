@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
-from fastapi_audit.evidence.source.once import runs_once
+from fastapi_audit.evidence.source.once import answers_once, runs_once
 from fastapi_audit.evidence.source.remembering import remembered
 from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
@@ -52,8 +52,6 @@ CONSUMERS = frozenset(
 """What runs the generator that it is given, now or as the caller goes on."""
 
 CONTEXT_MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
-
-CACHED = ("functools.lru_cache", "functools.cache")
 
 MOST_STEPS = 40
 
@@ -208,7 +206,7 @@ def _runs_elsewhere(call: Call, target: Function) -> bool:
         return False
     if target.is_generator:
         return not _iterated(call, target)
-    if runs_once(call) or (target.is_decorated(*CACHED) and not target.parameters):
+    if runs_once(call) or answers_once(target):
         return True  # runs once in the life of the process
     # What is awaited although it is no coroutine function was wrapped by its decorator, into a thread as a rule.
     return call.awaited and bool(target.decorators)
