@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The tests that wait for servers leave a core idle, so there are as many workers as cores, and never one alone.
 WORKERS ?= auto
+FUZZ_CASES ?= 2000
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # `python3` may be an old one, with a newer one beside it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help audit test check style types layers fix docs golden clean
+.PHONY: help audit test check style types layers fix docs golden fuzz clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -46,6 +47,9 @@ docs: $(VENV)/.installed-dev ## Write checks/ and the README's blocks from the r
 
 golden: $(VENV)/.installed-dev ## Write reports/ from the sample apps; review the diff
 	$(BIN)/python tests/golden.py
+
+fuzz: $(VENV)/.installed-dev ## Tens of thousands of damaged files; FUZZ_CASES of each target
+	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest tests/fuzz --numprocesses $(WORKERS) --timeout 7200
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) audit-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

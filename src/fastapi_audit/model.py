@@ -1,6 +1,6 @@
 """The nouns of an audit: plain frozen data, no behaviour beyond themselves, no imports from this package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 
@@ -171,6 +171,9 @@ class Finding:
 
     observations: tuple[Observation, ...] = ()
     """What the other kinds of evidence saw; a refuted finding has the observation that refutes it last."""
+
+    secret: str = field(default="", repr=False)
+    """What no report may show of the place: a rule that finds a secret says here what it is."""
 
     rule: str = ""
     item: int = 0

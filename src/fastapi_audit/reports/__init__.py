@@ -1,9 +1,10 @@
 """One module for each format; each renders the scorecard and nothing else."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
+from fastapi_audit.masking import masked
 from fastapi_audit.model import Finding, Scorecard, Severity
 from fastapi_audit.rule import Rule
 
@@ -68,7 +69,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def render(name: str, material: Material, look: Look) -> str:
-    """The report in one format, ending with a line break."""
+    """The report in one format, ending with a line break; secrets that rules have found are masked here, for all."""
     # Imported by name, so that a scan pays only for the format it prints.
-    report: str = import_module(f"{__name__}.{FORMATS[name]}").render(material, look)
+    report: str = import_module(f"{__name__}.{FORMATS[name]}").render(_masked(material), look)
     return report
+
+
+def _masked(material: Material) -> Material:
+    card, text = masked(material.scorecard, material.text)
+    return material if card is material.scorecard else replace(material, scorecard=card, text=text)

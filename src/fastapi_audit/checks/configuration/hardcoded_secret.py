@@ -11,6 +11,7 @@ Read it from the environment or a secret store and have no default: `os.environ[
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import log2
 
 from fastapi_audit.evidence import Call, Class, Expression, Settings, Variable
@@ -251,6 +252,12 @@ def _judged(name: str, value: str) -> Severity | None:
     return Severity.HIGH if used_as_is and not FOREIGN.search(named) else None
 
 
+def _secret(value: str) -> str:
+    """What reports must not show: of a URL the password, else the whole value."""
+    url = URL.match(value)
+    return url["password"] if url else value
+
+
 def _says_nothing(lowered: str) -> bool:
     return not lowered or bool(EMPTY_WORDS.match(lowered) or PLACEHOLDER.search(lowered))
 
@@ -312,6 +319,7 @@ def _written(variables: Iterable[EnvVar], place: str) -> Iterator[Finding]:
                 variable.location,
                 severity=severity,
                 confidence=None if severity is Severity.CRITICAL else Confidence.MEDIUM,
+                secret=_secret(value or ""),
             )
 
 
@@ -321,11 +329,12 @@ def settings(cls: Settings) -> Iterator[Finding]:
         value = _literal(field.default) if field.default is not None else None
         severity = _judged(field.name, value) if value is not None else None
         if severity is not None and field.default is not None and not _may_be_refused(cls, field.name):
-            yield field.default.finding(
+            found = field.default.finding(
                 f"`{cls.name}.{field.name}` has a default: when the variable is missing, nothing fails and the service "
                 "runs with a value that everybody can read here. Have no default.",
                 severity=severity,
             )
+            yield replace(found, secret=_secret(value or ""))
 
 
 def _may_be_refused(cls: Settings, name: str) -> bool:
@@ -368,11 +377,12 @@ def _constant(name: str, value: Expression) -> Iterator[Finding]:
     severity = _judged(name, text)
     # A short word may be the name of a field; only the service's own key is used whatever it is.
     if severity is Severity.CRITICAL or (severity and re.search(r"(?i)key$|^jwt_?secret$", name)):
-        yield value.finding(
+        found = value.finding(
             f"`{name}` is written into the code: whoever reads the repository has it. Read it from the environment, "
             "without a default, and replace it.",
             severity=severity,
         )
+        yield replace(found, secret=_secret(text))
 
 
 @rule.check(of=["os.getenv", "os.environ.get"])
@@ -381,14 +391,17 @@ def defaults(call: Call) -> Iterator[Finding]:
     if name is None or default is None or default.kind != "constant":
         return
     variable, value = name.constant, default.constant
-    severity = _judged(variable, value) if isinstance(variable, str) and isinstance(value, str) else None
+    if not isinstance(variable, str) or not isinstance(value, str):
+        return
+    severity = _judged(variable, value)
     if severity is not None and value != variable:
-        yield call.finding(
-            f"Without `{variable}` in the environment nothing fails: the service runs with `{value}`, which everybody "
-            f'can read here. Use `os.environ["{variable}"]`.',
+        found = call.finding(
+            f"Without `{variable}` in the environment nothing fails: the service runs with a value that everybody can "
+            f'read here. Use `os.environ["{variable}"]`.',
             severity=severity,
             fix=Fix("Have no default", (call.replace(f"os.environ[{name.text}]"),)) if _plain(call) else None,
         )
+        yield replace(found, secret=_secret(value))
 
 
 def _plain(call: Call) -> bool:
@@ -400,10 +413,11 @@ def _plain(call: Call) -> bool:
 def signing(call: Call) -> Iterator[Finding]:
     key = call.argument("key", 1)
     if key is not None and key.kind == "constant" and isinstance(key.constant, str) and key.constant:
-        yield key.finding(
+        found = key.finding(
             "Tokens are signed with a key that is written into the code: whoever reads it can issue one for any user. "
             "Read it from the environment, without a default."
         )
+        yield replace(found, secret=key.constant)
 
 
 @rule.proof

@@ -69,6 +69,10 @@ class SourceFile:
         before = self.lines[line - 1][:byte_column]
         return (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
 
+    def end_of(self, line: int) -> int:
+        """The column after the last character of a line, without what ends the line."""
+        return self.column(line, len(self.lines[line - 1].rstrip(b"\r\n")))
+
     def location(self, node: Node) -> Location:
         """Where a node stands."""
         start_line, start = divmod(node.start, syntax.COLUMNS)

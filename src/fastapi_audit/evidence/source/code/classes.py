@@ -82,7 +82,7 @@ class Class:
     def location(self) -> Location:
         """The `class` line."""
         whole = self.file.location(self.definition.node)
-        return Location(whole.path, whole.line, whole.column, whole.line, self.file.column(whole.line, 10_000_000))
+        return Location(whole.path, whole.line, whole.column, whole.line, self.file.end_of(whole.line))
 
     @property
     def body(self) -> "ClassBody":

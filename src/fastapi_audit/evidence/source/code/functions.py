@@ -127,7 +127,7 @@ class Function(Body):
         whole = self.file.location(self.node)
         if isinstance(self.node, syntax.Lambda):
             return whole
-        return Location(whole.path, whole.line, whole.column, whole.line, self.file.column(whole.line, 10_000_000))
+        return Location(whole.path, whole.line, whole.column, whole.line, self.file.end_of(whole.line))
 
     @property
     def first_line(self) -> int:
