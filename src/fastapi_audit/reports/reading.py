@@ -91,7 +91,7 @@ class _Fix(_Part):
 
 
 class _Suppression(_Part):
-    kind: Short
+    kind: Literal["comment", "config", "confidence", "baseline"]
     reason: Short = ""
 
 
@@ -108,7 +108,7 @@ class _Finding(_Part):
     trace: tuple[_Step, ...] = ()
     fix: _Fix | None = None
     observations: tuple[_Observation, ...] = ()
-    fingerprint: Short
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     suppressed: _Suppression | None = None
 
     def noun(self) -> model.Finding:
@@ -169,7 +169,7 @@ class _Route(_Part):
     auth: tuple[Short, ...] = ()
     condition: Short | None = None
     app: Short = ""
-    kind: Short = "http"
+    kind: Literal["http", "websocket", "mount"] = "http"
     evidence: tuple[model.EvidenceKind, ...] = (model.EvidenceKind.SOURCE,)
 
     def noun(self) -> model.RouteRow:
@@ -222,7 +222,7 @@ class _Latency(_Part):
     p99_ms: float | None
     p95_target_ms: float
     p95_verdict: model.Verdict
-    error_high: float | None
+    error_high: Annotated[float, Field(ge=0, le=1)] | None
     error_target: float
     error_verdict: model.Verdict
     histogram: tuple[_Class, ...] = ()
