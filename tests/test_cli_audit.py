@@ -122,6 +122,44 @@ async def quick() -> str:
 """
 
 
+UNLIMITED = """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.post("/orders")
+async def order(name: str) -> str:
+    return name
+
+
+@app.get("/people")
+async def people() -> list[str]:
+    return ["ada"]
+
+
+@app.get("/drinks")
+async def drinks() -> list[str]:
+    return ["tea"]
+"""
+LIMITER = """\
+import main
+
+asked = 0
+
+
+async def app(scope, receive, send):
+    \"\"\"In front of the service: after twenty requests nobody is served.\"\"\"
+    global asked
+    asked += scope["type"] == "http"
+    if asked <= 20:
+        await main.app(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 429, "headers": [(b"retry-after", b"60")]})
+    await send({"type": "http.response.body", "body": b"slow down"})
+"""
+
+
 @contextmanager
 def served(folder: Path, application: str = "main:app") -> Iterator[Server]:
     with launched(Launch(application, folder)) as server:
@@ -211,6 +249,18 @@ def test_a_refuted_finding_does_not_fail_the_run_and_is_counted(tmp_path: Path) 
     assert command("scan", *selected, cwd=tmp_path).code == 1
     assert ran.code == 0, ran.out
     assert "Refuted by the running service: 1." in ran.out
+
+
+def test_a_limiter_at_the_gateway_refutes_that_nothing_limits_the_rate(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": UNLIMITED, "gateway.py": LIMITER})
+
+    with served(tmp_path, "gateway:app") as server:
+        arguments = ("--url", server.url, "--intrusive", "--select", "unlimited-service")
+        ran = audit(*arguments, "--output-format", "json", cwd=tmp_path)
+
+    finding = only(document(ran), "unlimited-service")
+    assert (finding["status"], finding["points"]) == ("refuted", 0)
+    assert "429" in json.dumps(finding["observations"])
 
 
 @pytest.mark.slow

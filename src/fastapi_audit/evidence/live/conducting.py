@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -159,6 +160,8 @@ def conduct(probing: Probing, experiments: Sequence[Experiment], progress: Progr
             with started(probing.start, probing.limits.max_time_s) if probing.start else nullcontext() as running:
                 server, launch = running or (None, None)
                 target = address or permitted(server.url if server else "")
+                # A slow start has a limit of its own: what is asked of the service should not depend on it.
+                conductor.budget.begun = time.monotonic()
                 asyncio.run(conductor.conduct(target, server, launch))
         except KeyboardInterrupt:
             gathered.ended = INTERRUPTED

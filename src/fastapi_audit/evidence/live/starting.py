@@ -26,7 +26,7 @@ with open(sys.argv[3], "w", encoding="utf-8") as file:
 DESCRIBE_SECONDS = 30.0
 LAST_LINES = 12
 LINE = 300
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 NO_PROXY = "192.0.2.1"
 """An address that nobody has. Uvicorn believes the forwarded headers of its own machine: the probe would be taken for
 the proxy, and what it invents for the truth."""
