@@ -123,6 +123,9 @@ def _start(launch: Launch, output: Path) -> Server:
     if launch.watched:
         environment = watched(environment, output.with_name(STALLS))
     with socket.socket() as listener, output.open("wb") as printed:
+        # uvicorn takes an inherited socket for a UNIX one and leaves Nagle's algorithm on, which delays answers on kept
+        # connections by 40 ms; accepted connections inherit the option.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((LOOPBACK, 0))
         process = subprocess.Popen(  # noqa: S603  the command is ours; the application is the user's own choice
             launch.command(listener.fileno()),
