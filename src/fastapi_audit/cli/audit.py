@@ -1,6 +1,6 @@
 """`fastapi-audit audit`: files, the imported application and the running service in one run and one scorecard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -114,7 +114,8 @@ class Whole:
         """The files first: what they say is told even when the service does not start."""
         project = self._asked(project)
         of_project = of_files(project, self.choice, self.target.shown).scorecard
-        card = together([of_project, self._probed(project.name)])
+        sockets = tuple(row.path for row in of_project.routes if row.kind == "websocket")
+        card = together([of_project, self._probed(project.name, sockets)])
         return complained(card, self.choice.baseline), project
 
     def _asked(self, project: Project) -> Project:
@@ -125,10 +126,10 @@ class Whole:
         answer = inspect(start.application + factory, start.folder, start.python, start.env_file, self.timeout_s)
         return asked(project, answer)
 
-    def _probed(self, name: str) -> Scorecard:
+    def _probed(self, name: str, sockets: tuple[str, ...]) -> Scorecard:
         try:
             with progress() as tell:
-                audit = of_service(self.probing, name, self.choice, tell)
+                audit = of_service(replace(self.probing, sockets=sockets), name, self.choice, tell)
         except IncompleteError as error:
             self.incomplete = True
             for line in error.last_lines:

@@ -17,6 +17,7 @@ from fastapi_audit.evidence.live.experiments.large_page import LargePage
 from fastapi_audit.evidence.live.experiments.listed_entries import ListedEntries
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
+from fastapi_audit.evidence.live.experiments.opened_socket import OpenedSocket
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
@@ -133,6 +134,7 @@ __all__ = [
     "Model",
     "Module",
     "Named",
+    "OpenedSocket",
     "Operation",
     "Origin",
     "Parameter",

@@ -11,7 +11,7 @@ which ends by itself.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Route
+from fastapi_audit.evidence import Call, Function, OpenedSocket, Route
 from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -242,6 +242,17 @@ def _import(function: Function) -> Iterator[Edit]:
     added = module.import_edit("from fastapi import WebSocketDisconnect")
     if added is not None and module.scope.lookup("WebSocketDisconnect") is None:
         yield added
+
+
+@rule.check
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+    if exchange := socket.goodbye_is_error:
+        yield Finding(
+            f"When a client leaves `{socket.operation.partition(' ')[2]}`, nothing catches WebSocketDisconnect: a traceback for "
+            "every goodbye, and no cleanup. Catch it around the loop.",
+            operation=socket.operation,
+            observations=(exchange.observation("after a normal goodbye the log has `Exception in ASGI application`"),),
+        )
 
 
 @rule.proof

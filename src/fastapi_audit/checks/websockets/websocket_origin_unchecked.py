@@ -11,8 +11,8 @@ that the page has to know instead of a cookie. A socket that asks for nothing at
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Function, Route
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Function, OpenedSocket, Route
+from fastapi_audit.rule import Bad, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -22,20 +22,47 @@ rule = Rule(
     cwe="CWE-1385",
     examples=[
         Bad(
-            """
-            from fastapi import FastAPI, WebSocket
+            {
+                "main.py": """
+                from fastapi import FastAPI, WebSocket
 
-            app = FastAPI()
+                app = FastAPI()
 
-            @app.websocket("/feed")  # finding
-            async def feed(websocket: WebSocket) -> None:
-                if "session" not in websocket.cookies:
-                    await websocket.close(1008)
-                    return
-                await websocket.accept()
-                await websocket.send_text("private")
-                await websocket.close()
-            """
+                @app.websocket("/feed")  # finding
+                async def feed(websocket: WebSocket) -> None:
+                    if "session" not in websocket.cookies:
+                        await websocket.close(1008)
+                        return
+                    await websocket.accept()
+                    await websocket.send_text("private")
+                    await websocket.close()
+                """,
+                "headers.txt": """
+                Cookie: session=ada
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI, WebSocket
+
+                app = FastAPI()
+
+                @app.websocket("/feed")
+                async def feed(websocket: WebSocket) -> None:
+                    origin, host = websocket.headers.get("origin"), websocket.headers["host"]
+                    if "session" not in websocket.cookies or origin not in (None, f"http://{host}"):
+                        await websocket.close(1008)
+                        return
+                    await websocket.accept()
+                    await websocket.send_text("private")
+                    await websocket.receive_text()
+                """,
+                "headers.txt": """
+                Cookie: session=ada
+                """,
+            }
         ),
         Good(
             """
@@ -141,6 +168,23 @@ def _mentions(function: Function, word: str, depth: int) -> bool:
 def _stack_checks(route: Route) -> bool:
     apps = (route.app, route.app.root)
     return any(_mentions(f, "origin", 0) for app in apps for m in app.middleware for f in m.functions)
+
+
+@rule.check
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Refutation]:
+    if exchange := socket.lets_foreign_page_in:
+        yield Finding(
+            f"`{socket.operation.partition(' ')[2]}` knows its user by a cookie, which browsers send from any page, and lets a "
+            "page of any site in. Compare the Origin header before `accept()`.",
+            operation=socket.operation,
+            observations=(exchange.observation("a foreign page is let in as the user"),),
+        )
+    elif exchange := socket.keeps_foreign_page_out:
+        yield Refutation(
+            "The running service keeps a foreign page out.",
+            socket.operation,
+            (exchange.observation("a foreign page is refused, one of the service itself is let in"),),
+        )
 
 
 @rule.proof

@@ -10,7 +10,7 @@ Take `receive_text` and a Pydantic `TypeAdapter.validate_json` in a `try`, and a
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call
+from fastapi_audit.evidence import Call, OpenedSocket
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -95,6 +95,19 @@ def _is_caught(call: Call, depth: int) -> bool:
         return True
     callers = call.function.callers if call.function is not None and depth < DEEPEST else []
     return bool(callers) and all(_is_caught(c, depth + 1) for c in callers)
+
+
+@rule.check
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+    if exchange := socket.breaks:
+        yield Finding(
+            f"One message that is no JSON breaks `{socket.operation.partition(' ')[2]}` with an unhandled error. Catch "
+            "ValueError and answer an error.",
+            operation=socket.operation,
+            observations=(
+                exchange.observation(f"after `{{fastapi-audit` the connection ended with {socket.broken.code}"),
+            ),
+        )
 
 
 @rule.proof

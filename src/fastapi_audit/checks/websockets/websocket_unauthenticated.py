@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Route
+from fastapi_audit.evidence import OpenedSocket, Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -192,6 +192,19 @@ def _stack_asks(route: Route) -> bool:
 def _http_asks(route: Route) -> bool:
     """Whether a middleware for HTTP asks for credentials, which this route goes round."""
     return any(f.speaks_of(GUARDS, depth=0) for m in route.app.root.middleware for f in m.functions)
+
+
+@rule.check
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+    exchange = socket.serves_nobody
+    if exchange is not None and "public" not in socket.operation:
+        yield Finding(
+            f"`{socket.operation.partition(' ')[2]}` serves whoever connects, without a token, a cookie or a header. Check one "
+            "in a dependency before `accept()`, and close with 1008.",
+            operation=socket.operation,
+            severity=Severity.MEDIUM,
+            observations=(exchange.observation("somebody without credentials was let in and answered"),),
+        )
 
 
 @rule.proof

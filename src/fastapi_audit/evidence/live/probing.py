@@ -109,6 +109,8 @@ class Probing:
     """Where the service describes itself."""
     metrics: str = "/metrics"
     """Where Prometheus scrapes it."""
+    sockets: tuple[str, ...] | None = None
+    """Paths of its WebSockets, `/feed/{id}`; the application is asked for them when they are not given."""
 
     def target_of(self, operation: str | None) -> Target:
         """What is asked of an operation, or of the whole service."""

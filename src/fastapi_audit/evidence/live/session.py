@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 1_000_000
 SERVER_ERROR = 500
+ASKING_SECONDS = 20.0
 
 
 class NotPossible(Exception):  # noqa: N818  nothing is wrong: the service has nothing to look at
@@ -171,6 +172,21 @@ class Session:
             body_limit=body_limit,
             timeout_s=timeout_s,
         )
+
+    async def sockets(self) -> tuple[str, ...] | None:
+        """The paths of the WebSockets, which no description names: given, else asked of the application itself.
+
+        `None` when they are not known.
+        """
+        if self.probing.sockets is not None or self.probing.start is None:
+            return self.probing.sockets
+        # Late: few probes start a process more for it.
+        import asyncio  # noqa: PLC0415
+
+        from fastapi_audit.evidence.live.starting import sockets_of  # noqa: PLC0415
+
+        within = min(ASKING_SECONDS, self.client.budget.seconds_left)
+        return await asyncio.to_thread(sockets_of, self.probing.start, within)
 
     async def anywhere(self) -> Exchange:
         """An exchange that went well, if any does, for questions about the whole service: ask again on its path."""

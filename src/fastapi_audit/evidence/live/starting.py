@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from fastapi_audit.errors import IncompleteError, UsageError
 from fastapi_audit.evidence._app_process import TARGET, Question, run_bounded
+from fastapi_audit.evidence.app import Unavailable, inspect
 from fastapi_audit.evidence.live.launch import Launch, Server, launched
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT
 from fastapi_audit.evidence.live.probing import Start
@@ -78,6 +79,16 @@ def started(start: Start, within_s: float) -> Iterator[tuple[Server, Launch]]:
         if not server.started:
             raise _failure(start, launch, server)
         yield server, launch
+
+
+def sockets_of(start: Start, within_s: float) -> tuple[str, ...] | None:
+    """The paths of its WebSockets; `None` when it cannot be imported."""
+    factory = "()" if start.factory and not start.application.endswith("()") else ""
+    answer = inspect(start.application + factory, start.folder, start.python, start.env_file, within_s)
+    if isinstance(answer, Unavailable):
+        return None
+    paths = (each.path for each in answer.every_operation() if each.method == "WEBSOCKET")
+    return tuple(dict.fromkeys(path for path in paths if path.startswith("/") and path.isprintable()))
 
 
 def _failure(start: Start, launch: Launch, server: Server) -> IncompleteError:
