@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help audit test check style types layers fix docs golden fuzz clean
+.PHONY: help audit test check style types layers fix docs golden picture fuzz clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -50,6 +50,9 @@ golden: $(VENV)/.installed-dev ## Write reports/ from the sample apps; review th
 
 fuzz: $(VENV)/.installed-dev ## Tens of thousands of damaged files; FUZZ_CASES of each target
 	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest tests/fuzz --numprocesses $(WORKERS) --timeout 7200
+
+picture: $(VENV)/.installed-dev ## Write docs/report.png with the Chromium of the machine
+	$(BIN)/python tests/picture.py
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) audit-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
