@@ -134,6 +134,14 @@ class TestStarted:
 
         assert (ran.code, ran.err) == (0, "")
 
+    def test_a_description_below_a_prefix_is_read(self, tmp_path: Path) -> None:
+        below = CLEAN.replace("openapi_url=None", 'openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None')
+        written(tmp_path, {"main.py": below})
+
+        ran = probe_app(tmp_path, "--select", "docs-exposed", "--output-format", "json")
+
+        assert findings(ran) == {"docs-exposed"}
+
     def test_a_crash_at_start_is_one_line_below_its_own_last(self, tmp_path: Path) -> None:
         written(tmp_path, {"main.py": "raise RuntimeError('no database')\n"})
 

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -30,6 +30,8 @@ MOST_SUBJECTS = 2_000
 SCHEMA_IN_PAGE = re.compile(r"""(?:url:\s*|spec-url=)["'](/(?!/)[^"'\s?#]{0,200})["']""")
 INTERRUPTED = "the probe was interrupted"
 MESSAGE = 200
+ELSEWHERE = ("/api/openapi.json", "/api/v1/openapi.json", "/v1/openapi.json", "/api", "/api/v1")
+"""Where else services describe themselves."""
 
 
 @dataclass(slots=True)
@@ -84,12 +86,13 @@ class Conductor:
         session.operations, session.description = described, body
 
     async def _found(self, session: Session) -> bytes:
-        """The description at the address that the documentation page names; empty where there is none."""
-        for page in ("/docs", "/redoc"):
-            shown = await session.get(page)
-            if shown.ok and (named := SCHEMA_IN_PAGE.search(shown.text)):
-                answer = await session.exchange("GET", named[1], body_limit=SCHEMA_LIMIT)
-                return answer.body if answer.ok else b""
+        """The description where the documentation page says, or where services have it that are below a prefix."""
+        named = [SCHEMA_IN_PAGE.search((await session.get(page)).text) for page in ("/docs", "/redoc")]
+        for path in dict.fromkeys((*(each[1] for each in named if each), *ELSEWHERE)):
+            answer = await session.exchange("GET", path, body_limit=SCHEMA_LIMIT)
+            if answer.ok and not isinstance(read_operations(answer.body, {}), str):
+                session.probing = replace(session.probing, schema=path)
+                return answer.body
         return b""
 
     async def _make(self, experiment: Experiment, session: Session) -> None:

@@ -22,12 +22,14 @@ ERROR = re.compile(
     r"invalid input syntax for type|/site-packages/"
 )
 """What Python, drivers and databases say, and no service says to its clients on purpose."""
+MISSING = re.compile(r"(?:\[Errno \d{1,3}\] )?No such file or directory: \\?'([^'\\\n]{0,300})\\?'")
+"""A file, with its name."""
 LONGEST = 200_000
 
 
-def told_of_the_inside(text: str) -> str:
-    """What an answer tells, as a report says it; empty for one that tells nothing."""
-    looked_at = text[:LONGEST]
+def told_of_the_inside(text: str, sent: str = "") -> str:
+    """What an answer tells, as a report says it; empty for one that tells nothing but what the client has sent."""
+    looked_at = MISSING.sub(lambda found: "" if found[1] in sent else found[0], text[:LONGEST])
     if CONNECTION.search(looked_at):
         return "a connection string"
     if ENVIRONMENT.search(looked_at):

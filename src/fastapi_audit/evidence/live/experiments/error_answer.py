@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.inside import told_of_the_inside
@@ -38,7 +39,7 @@ class ErrorAnswer:
         """The error that quotes what went wrong inside, and what that is; a health check has a rule of its own."""
         if probe_of(self.operation.partition(" ")[2]):
             return None
-        told = ((each, told_of_the_inside(each.text)) for each in (*self.errors, *self.refusals))
+        told = ((each, told_of_the_inside(each.text, unquote(each.path))) for each in (*self.errors, *self.refusals))
         return next(((each, what) for each, what in told if what and not _shows_source(each.text)), None)
 
 
