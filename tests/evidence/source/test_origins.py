@@ -155,3 +155,25 @@ def test_whether_the_text_begins_with_it(code: str, leads: bool, tmp_path: Path)
     (origin,) = source.calls_to("sinks.sink")[-1].arguments[0].origins
 
     assert origin.leads is leads
+
+
+def test_what_its_receiver_looks_up_as_well(tmp_path: Path) -> None:
+    """A name that only the sink gets is free; one that something else gets too was looked up there."""
+    (tmp_path / "main.py").write_text(
+        "import logging\n"
+        "from fastapi import FastAPI\n"
+        "from sinks import sink, find\n"
+        "app = FastAPI()\n"
+        "@app.get('/free/{name}')\n"
+        "def free(name: str):\n    logging.getLogger().info('%s', name)\n    sink(str(name))\n"
+        "@app.get('/known/{name}')\n"
+        "def known(name: str):\n    find(name)\n    sink(name)\n"
+        "def given(text):\n    sink(text)\n"
+        "@app.get('/passed/{name}')\n"
+        "def passed(name: str):\n    given(name)\n",
+        encoding="utf-8",
+    )
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+    sinks = [c for f in source.functions for c in f.calls if c.name == "sinks.sink"]
+    told = {o.function.name: o.is_used_besides(c) for c in sinks for o in c.arguments[0].origins}
+    assert told == {"free": False, "known": True, "passed": False}

@@ -205,7 +205,7 @@ def variables(variable: Variable, project: Project) -> Iterator[Finding]:
     changes = [c for c in changes if not _fills_once(c, variable.name)]
     if not changes:
         return
-    kept = next((c for c in changes if _keeps_for_later(c, variable, project)), None)
+    kept = next((c for c in changes if _keeps_for_later(c, variable)), None)
     found = _finding(kept or changes[0], f"`{variable.name}` of `{variable.module.name}`", project)
     cached = all(_is_cache(c, variable.name) for c in changes) or STATISTICS.match(variable.name) is not None
     if cached:
@@ -242,7 +242,7 @@ def application_state(project: Project) -> Iterator[Finding]:
                     yield replace(_finding(change, f"`app.state.{name}`", project), confidence=Confidence.LOW)
 
 
-def _keeps_for_later(change: Change, variable: Variable, project: Project) -> bool:
+def _keeps_for_later(change: Change, variable: Variable) -> bool:
     """Whether one request surely leaves something for the next: it counts up, or adds what another function reads."""
     function, name = change.function, variable.name
     if _through_module(change):
@@ -255,9 +255,9 @@ def _keeps_for_later(change: Change, variable: Variable, project: Project) -> bo
         c.kind in REMOVING for c in variable.changes if c.function.node is function.node
     ):
         return False
-    files = {variable.module.path, function.module.path}
-    readers = (f for f in project.source.functions if f.module.path in files and f.node is not function.node)
-    return any(f.in_request is not None and f.reads(name) for f in readers)
+    modules = {m.path: m for m in (variable.module, function.module)}.values()
+    readers = (f for m in modules for f in m.functions if f.node is not function.node)
+    return any(f.reads(name) and f.in_request is not None for f in readers)
 
 
 def _through_module(change: Change) -> bool:

@@ -79,6 +79,16 @@ rule = Rule(
             async def livez() -> Health:
                 return Health(status="ok")
 
+            figures = FastAPI()
+
+            @figures.get("/healthz")
+            def alone() -> Health:
+                return Health(status="ok")
+
+            @figures.get("/figures")
+            async def all_figures() -> dict[str, int]:
+                return {}
+
             @app.get("/health")
             def moved() -> JSONResponse:
                 return JSONResponse({"error": "it is /livez now"}, status_code=404)
@@ -98,6 +108,8 @@ def probes(route: Route) -> Iterator[Finding]:
         return
     if route.dependencies or function.parameters or function.callers or not _only_answers(function):
         return
+    if not any(_waits_too(r) for r in route.app.root.all_routes):
+        return
     edit = function.as_async()
     yield function.finding(
         f"`{route.path}` waits for one of 40 threads, which slow requests may all hold: a busy service then counts as dead. "
@@ -105,6 +117,14 @@ def probes(route: Route) -> Iterator[Finding]:
         operation=route.operation,
         fix=None if edit is None else Fix("declare it with async def", (edit,), safe=True),
     )
+
+
+def _waits_too(route: Route) -> bool:
+    """Whether another route may hold a thread: its handler or a dependency is no coroutine, or not known."""
+    if route.probe is not None:
+        return False
+    run = [route.function, *(d.function for d in route.dependencies)]
+    return route.kind == "http" and any(f is None or not f.is_async for f in run)
 
 
 def _only_answers(function: Function) -> bool:

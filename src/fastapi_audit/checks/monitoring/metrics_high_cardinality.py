@@ -203,7 +203,7 @@ def labels(call: Call) -> Iterator[Finding]:
                 f"the label value `{label.text}` is {what}, so the number of time series has no bound. Label with the path "
                 "template or a closed list of values"
             )
-            yield replace(finding, confidence=_confidence(label))
+            yield replace(finding, confidence=_confidence(label, call))
             return
 
 
@@ -218,7 +218,7 @@ def attributes(call: Call) -> Iterator[Finding]:
                 "path template or a closed list of values",
                 severity=Severity.MEDIUM,
             )
-            yield replace(finding, confidence=_confidence(label))
+            yield replace(finding, confidence=_confidence(label, call))
             return
 
 
@@ -243,13 +243,12 @@ def untemplated(call: Call) -> Iterator[Finding]:
     )
 
 
-def _confidence(label: Expression) -> Confidence:
+def _confidence(label: Expression, user: Expression) -> Confidence:
     """A name that a caller sends may have been looked up before it gets here; a path, a header, an id or an error is free."""
     origin = next(iter(label.origins), None)
     if origin is None or not origin.is_text or FREE.search(origin.what) is not None:
         return Confidence.HIGH
-    taken = [e.text for c in origin.function.calls for e in (*c.arguments, *c.keywords.values())]
-    return Confidence.MEDIUM if taken.count(origin.what) < 2 else Confidence.LOW
+    return Confidence.LOW if origin.is_used_besides(user) else Confidence.MEDIUM
 
 
 def unbounded(label: Expression) -> str | None:

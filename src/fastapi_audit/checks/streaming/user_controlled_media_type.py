@@ -117,7 +117,8 @@ def from_the_request(call: Call) -> Iterator[Finding]:
                 operation=operation,
             )
             # What the text names was often looked up before, and is then one of a few.
-            yield replace(found, confidence=Confidence.MEDIUM)
+            looked_up = origin.is_used_besides(call)
+            yield replace(found, confidence=Confidence.LOW if looked_up else Confidence.MEDIUM)
         else:
             yield value.finding(
                 f"The {what} of this answer is made of `{origin.what}`, which the caller writes: it decides how browsers "

@@ -88,9 +88,10 @@ rule = Rule(
 def second_loops(reach: Reach, project: Project) -> Iterator[Finding]:
     if reach is not reach.function.on_event_loop:
         return
-    if any(module.imports_any(*PATCHES) for module in project.source.application_modules):
+    starting = reach.function.calls_to(*STARTERS)
+    if not starting or any(module.imports_any(*PATCHES) for module in project.source.application_modules):
         return
-    for call in reach.function.calls_to(*STARTERS):
+    for call in starting:
         if call.handler is not None or call.conditions or call.tries:
             continue
         yield call.finding(

@@ -52,6 +52,20 @@ class Origin:
     steps: tuple[Step, ...] = ()
     """The calls by which it comes here, first to last."""
 
+    def is_used_besides(self, user: Expression) -> bool:
+        """Whether its receiver gives it to other calls too: what it names was most often looked up, and found."""
+        way = {user.location, *(s.location for s in self.steps)}
+        return any(
+            argument.text == self.what and c.location not in way and c.method not in LOGGING
+            for c in self.function.calls
+            if not user.node.start <= c.node.start < user.node.end or c.file is not user.file
+            for argument in (*c.arguments, *c.keywords.values())
+        )
+
+
+LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "str", "repr"})
+"""What is given a text and finds nothing by it."""
+
 
 def origins(expression: Expression, depth: int = 0) -> Iterator[Origin]:  # noqa: C901  one table of expressions
     """The parts of requests that an expression is made of; nothing where that is not certain."""
