@@ -22,6 +22,7 @@ from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecr
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
 from fastapi_audit.evidence.live.experiments.shared_answer import SharedAnswer
+from fastapi_audit.evidence.live.experiments.shutdown import Shutdown
 from fastapi_audit.evidence.live.experiments.wait_beside import WaitBeside
 from fastapi_audit.evidence.live.probing import (
     Identity,
@@ -153,6 +154,7 @@ __all__ = [
     "ServedDescription",
     "Settings",
     "SharedAnswer",
+    "Shutdown",
     "Stamps",
     "Start",
     "Statement",
