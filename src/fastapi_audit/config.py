@@ -106,14 +106,26 @@ KEYS = tuple(entry.name.replace("_", "-") for entry in fields(Settings))
 
 def discover(start: Path) -> Path | None:
     """The nearest file with a config table, from `start` up to the root of its repository."""
-    for directory in _upwards(start.resolve()):
+    folders = list(_upwards(start.resolve()))
+    for directory in folders:
         for name in OWN_FILES:
             if (directory / name).is_file():
+                _confine(directory / name, folders[-1])
                 return directory / name
         project = directory / "pyproject.toml"
-        if project.is_file() and _table(project) is not None:
+        if not project.is_file():
+            continue
+        _confine(project, folders[-1])
+        if _table(project) is not None:
             return project
     return None
+
+
+def _confine(file: Path, top: Path) -> None:
+    """A link in a repository must not make us read, and tell, what lies elsewhere."""
+    if not file.resolve().is_relative_to(top):
+        message = f"{file}: is a link that leads out of the project; name the file with --config, or use --isolated"
+        raise ConfigError(message)
 
 
 def load(file: Path) -> Settings:

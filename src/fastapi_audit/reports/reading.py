@@ -320,7 +320,7 @@ def _check_findings(read: _Scorecard) -> None:
     listed = {rule.name for rule in read.rules}
     for finding in read.findings:
         if finding.rule not in listed:
-            message = f"a finding names the rule `{finding.rule[:100]}`, which is not among `rules`"
+            message = f"a finding names the rule {finding.rule[:100]!r}, which is not among `rules`"
             raise ValueError(message)
 
 

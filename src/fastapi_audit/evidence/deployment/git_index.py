@@ -16,7 +16,7 @@ def tracked(root: Path) -> frozenset[str] | None:
     """Every tracked path below the root; `None` when no readable index stands there."""
     index = root / ".git" / "index"
     try:
-        if (root / ".git").is_symlink() or index.is_symlink() or index.stat().st_size > LARGEST:
+        if (root / ".git").is_symlink() or index.is_symlink() or not index.is_file() or index.stat().st_size > LARGEST:
             return None
         content = index.read_bytes()
         signature, version, count = struct.unpack(">4sLL", content[:HEADER])

@@ -80,7 +80,7 @@ def _walk(
     if any(e.name == "pyvenv.cfg" for e in entries) and prefix:
         return
     if any(e.name == ".gitignore" for e in entries):
-        lines = _lines(folder / ".gitignore")
+        lines = _lines(folder / ".gitignore", tree.root)
         ignores = [*ignores, (prefix, spec)] if (spec := _spec(lines)) else ignores
     for entry in entries:
         path = prefix + entry.name
@@ -102,11 +102,15 @@ def _stays_inside(link: "os.DirEntry[str]", root: Path) -> bool:
     return target.is_file() and target.is_relative_to(root.resolve())
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, root: Path) -> list[str]:
     try:
+        real = path.resolve(strict=True)
+        # A pipe would be waited for, and a link may lead out of the tree.
+        if not real.is_file() or not real.is_relative_to(root.resolve()):
+            return []
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(100_000).splitlines()
-    except OSError:
+    except (OSError, RuntimeError):
         return []
 
 
