@@ -24,7 +24,7 @@ from fastapi_audit.model import (
 from fastapi_audit.scoring import CONSTANTS, Score, gains, grade, score
 
 MANY = settings(max_examples=250)
-"""Eleven properties: 2,750 generated audits."""
+"""Twelve properties: 3,000 generated audits."""
 
 NEARLY = 1e-9
 FEW = tuple(item for item in ITEMS if item.number in (1, 3, 6, 9, 16))
@@ -197,6 +197,18 @@ def test_no_repair_is_said_to_bring_less_than_nothing(given: Results) -> None:
     for gain in gains(given, FEW):
         assert gain.score >= math.floor(before + NEARLY)
         assert gain.findings > 0
+
+
+@given(results())
+@MANY
+def test_a_gain_is_the_score_of_the_repaired_audit(given: Results) -> None:
+    named = [replace(r, rule=f"rule-{n}") for n, r in enumerate(given)]
+    assume(weighed(named).final is not None)
+
+    for gain in gains(named, FEW):
+        repaired = weighed([replace(r, findings=()) if r.rule == gain.rule else r for r in named])
+        assert gain.score == repaired.score
+        assert gain.raw == pytest.approx(repaired.raw, abs=NEARLY)
 
 
 # The invented cases that the constants are tried on: 17 items in other tiers than ours, 40 routes.

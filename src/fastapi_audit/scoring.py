@@ -98,7 +98,7 @@ def score(results: Sequence[Result], items: Sequence[Item] = ITEMS) -> Score:
     final = min(raw, float(cap))
     for finding in holding if final < raw else ():
         points[id(finding)] += (raw - final) / len(holding)
-    whole = math.floor(final + 1e-9)  # 88.999999999 is 89 that lost a bit in adding up
+    whole = _whole(final)
     caps = (_explained(cap, holding),) if final < raw else ()
     return Score(_priced(results, points), rows, raw, final, whole, grade(whole, coverage), coverage, caps)
 
@@ -113,14 +113,28 @@ def grade(score: int, coverage: float) -> str:
 
 def gains(results: Sequence[Result], items: Sequence[Item] = ITEMS) -> tuple[Gain, ...]:
     """What repairing each rule's findings would bring, the most first; under a cap only the raw score may move."""
-    found = (_gain(results, result, items) for result in results if any(f.counts for f in result.findings))
-    return tuple(sorted(found, key=lambda gain: (-gain.score, -gain.raw, gain.rule)))
+    results = tuple(map(_complete, results))
+    losses = [_ItemLoss(item, [r for r in results if r.item == item.number]) for item in items]
+    return tuple(sorted(_gains(losses), key=lambda gain: (-gain.score, -gain.raw, gain.rule)))
 
 
-def _gain(results: Sequence[Result], repaired: Result, items: Sequence[Item]) -> Gain:
-    counted = sum(finding.counts for finding in repaired.findings)
-    after = score([replace(r, findings=()) if r is repaired else r for r in results], items)
-    return Gain(repaired.rule, counted, after.score or 0, after.raw or 0.0)
+def _gains(losses: Sequence["_ItemLoss"]) -> Iterator[Gain]:
+    share = math.fsum(loss.item.weight for loss in losses if loss.known)
+    limits = {id(r): _cap(_counted(r))[0] for loss in losses if loss.assessed for r in loss.results}
+    costs = {loss.item.number: loss.item.weight * loss.lost / share for loss in losses if loss.assessed}
+    for loss in losses:
+        for number, result in enumerate(loss.results):
+            if not (counted := len(_counted(result))) or not share:
+                continue
+            # Only its own item is weighed again: weighing everything for each rule takes minutes of large audits.
+            cost = {loss.item.number: loss.item.weight * loss.without(number) / share} if loss.assessed else {}
+            raw, _ = _steep(math.fsum((costs | cost).values()))
+            cap = min((limit for place, limit in limits.items() if place != id(result)), default=100)
+            yield Gain(result.rule, counted, _whole(min(raw, float(cap))), raw)
+
+
+def _whole(final: float) -> int:
+    return math.floor(final + 1e-9)  # 88.999999999 is 89 that lost a bit in adding up
 
 
 def _complete(result: Result) -> Result:
@@ -173,6 +187,10 @@ class _ItemLoss:
     def lost(self) -> float:
         """The share of the item that its rules take, 0 to 1."""
         return -math.expm1(-math.fsum(self.weights))
+
+    def without(self, number: int) -> float:
+        """The same share when everything that one of the rules found is repaired."""
+        return -math.expm1(-math.fsum((*self.weights[:number], *self.weights[number + 1 :])))
 
     @property
     def row(self) -> ItemScore:
