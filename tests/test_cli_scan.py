@@ -303,7 +303,7 @@ def test_a_reader_that_has_gone_changes_no_exit_code(service: Path, more: Path) 
     [
         (
             "import no_such_module",
-            "the rules of more_rules cannot be loaded: No module named 'no_such_module'; repair ",
+            "the rules of more_rules cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'; repair ",
         ),
         ("x = 1", "more_rules.websockets.broken: a module of rules defines `rule`, a fastapi_audit.rule.Rule"),
     ],
