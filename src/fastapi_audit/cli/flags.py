@@ -62,3 +62,10 @@ HeaderFile = Annotated[
 SecondHeaderFile = Annotated[Path | None, typer.Option(metavar="FILE", help="The same of another user.")]
 P95Target = Annotated[str | None, typer.Option(metavar="TIME", help="Largest P95 that passes [200ms].")]
 ErrorTarget = Annotated[str | None, typer.Option(metavar="SHARE", help="Largest error rate that passes [0.1%].")]
+Engine = Annotated[str, typer.Option(metavar="ENGINE", help="What makes the measured load: built-in or locust.")]
+LocustWorkers = Annotated[
+    int | None, typer.Option(min=1, max=64, help="With --engine locust: its processes on this machine [1].")
+]
+ExportLocustfile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Writes the load as a locustfile, without credentials.")
+]

@@ -12,7 +12,8 @@ from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.probing import Wishes
 from fastapi_audit.cli.progress import progress
 from fastapi_audit.cli.settings import Target, listed, rules_of, settings
-from fastapi_audit.evidence import Probing
+from fastapi_audit.errors import UsageError
+from fastapi_audit.evidence import Live, Probing
 from fastapi_audit.model import ExitCode
 from fastapi_audit.reports import Material
 
@@ -36,6 +37,9 @@ def probe(
     second_header_file: flags.SecondHeaderFile = None,
     p95_target: flags.P95Target = None,
     error_target: flags.ErrorTarget = None,
+    engine: flags.Engine = "built-in",
+    locust_workers: flags.LocustWorkers = None,
+    export_locustfile: flags.ExportLocustfile = None,
     select: flags.Select = None,
     ignore: flags.Ignore = None,
     statistics: flags.Statistics = False,
@@ -70,17 +74,36 @@ def probe(
         second_header_file=second_header_file,
         p95_target=p95_target,
         error_target=error_target,
+        engine=engine,
+        locust_workers=locust_workers,
     )
     probing = wishes.probing(chosen.probe)
     rules = rules_of(folder, config, chosen, isolated=isolated)
     choice = Choice.of(rules, chosen)
     with progress() as tell:
         audit = of_service(probing, name_of(probing), choice, tell)
+    if export_locustfile:
+        _export(audit.project.live, export_locustfile)
     material = Material(audit.scorecard, {rule.name: rule for rule in rules}, audit.project.text)
     output.write(material)
     warn_of(material)
     code = ExitCode.INCOMPLETE if interrupted(audit) else exit_code(audit.scorecard, chosen)
     raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
+
+
+def _export(live: Live | None, file: Path) -> None:
+    """Writes the load for Locust."""
+    if live is None or not live.locustfile:
+        message = (
+            f"{file} was not written: {live.no_operations if live else ''}".rstrip(": ")
+            + "; no operation may be called"
+        )
+        raise UsageError(message)
+    try:
+        file.write_text(live.locustfile, encoding="utf-8")
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}"
+        raise UsageError(message) from error
 
 
 def name_of(probing: Probing) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from fastapi_audit.config import OperationSettings, ProbeSettings
 from fastapi_audit.errors import UsageError
 from fastapi_audit.evidence import (
+    BUILT_IN,
+    LOCUST,
     Identity,
     Limits,
     Named,
@@ -40,6 +42,8 @@ class Wishes:
     second_header_file: Path | None = None
     p95_target: str | None = None
     error_target: str | None = None
+    engine: str = BUILT_IN
+    locust_workers: int | None = None
 
     def probing(self, settings: ProbeSettings) -> Probing:
         """Flags over config over defaults; `UsageError` for what cannot be."""
@@ -60,12 +64,20 @@ class Wishes:
             named=dict(_named(settings, target)),
             schema=settings.openapi,
             metrics=settings.metrics,
+            engine=self.engine,
+            locust_workers=self.locust_workers or 1,
         )
 
     def _check(self) -> None:
         if bool(self.url) == bool(self.app):
             message = "give the address of a running service, such as http://127.0.0.1:8000, or --app MODULE:ATTR"
             raise UsageError(message if not self.url else f"{message}, not both")
+        if self.engine not in (BUILT_IN, LOCUST):
+            message = f"--engine: {BUILT_IN} or {LOCUST}, not {self.engine!r}"
+            raise UsageError(message)
+        if self.locust_workers and self.engine != LOCUST:
+            message = "--locust-workers is for --engine locust"
+            raise UsageError(message)
         given = {
             "--python": self.python,
             "--env-file": self.env_file,

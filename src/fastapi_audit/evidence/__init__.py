@@ -25,6 +25,8 @@ from fastapi_audit.evidence.live.experiments.shared_answer import SharedAnswer
 from fastapi_audit.evidence.live.experiments.shutdown import Shutdown
 from fastapi_audit.evidence.live.experiments.wait_beside import WaitBeside
 from fastapi_audit.evidence.live.probing import (
+    BUILT_IN,
+    LOCUST,
     Identity,
     Limits,
     Named,
@@ -86,9 +88,11 @@ from fastapi_audit.evidence.source.variables import Change, Variable, class_chan
 from fastapi_audit.evidence.stamps import Stamps, digest, stamp
 
 __all__ = [
+    "BUILT_IN",
     "CONNECTS",
     "CONTEXTS",
     "DRIVER_CONNECTS",
+    "LOCUST",
     "ORM_SESSIONS",
     "ROLES",
     "SESSIONS",

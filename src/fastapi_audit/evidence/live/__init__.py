@@ -36,6 +36,8 @@ class Live:
     latencies: tuple[LatencyRow, ...] = ()
     exported: ExportedMetrics | None = None
     """What the service exports of itself."""
+    locustfile: str = ""
+    """The measured load as a file for Locust; empty when no operation may be called."""
     ended: str = ""
     """Why the probe ended before its end: a limit, or the user."""
     interrupted: bool = False

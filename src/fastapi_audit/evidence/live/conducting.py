@@ -18,6 +18,7 @@ from fastapi_audit.evidence.live.client import Client, connected
 from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.launch import Launch, Server
+from fastapi_audit.evidence.live.loading import exported
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
 from fastapi_audit.evidence.live.probing import Probing
@@ -189,6 +190,7 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         conductor.budget.requests,
         tuple(each.row for each in gathered.subjects.get(MeasuredLatency, ()) if isinstance(each, MeasuredLatency)),
         next((each for each in gathered.subjects.get(ExportedMetrics, ()) if isinstance(each, ExportedMetrics)), None),
+        exported(session) if session and any(True for _ in session.safe_operations) else "",
         ended=gathered.ended,
         interrupted=gathered.ended == INTERRUPTED,
     )

@@ -5,13 +5,10 @@ ordinary FastAPI services: a server error, declared authentication that is not a
 own schema.
 """
 
-import asyncio
 import base64
 import binascii
 import json
-import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +19,7 @@ from typing import Any
 
 from fastapi_audit.evidence.live import redaction
 from fastapi_audit.evidence.live.probing import Headers
+from fastapi_audit.evidence.live.tools import Tool
 from fastapi_audit.model import EvidenceKind, Observation
 
 SERVER_ERROR = "not_a_server_error"
@@ -31,15 +29,10 @@ CHECKS = (SERVER_ERROR, IGNORED_AUTH, SCHEMA_BROKEN)
 
 SEED = 1
 """The same service is asked the same questions each time."""
-REPORT_LIMIT = 200_000_000
-"""Bytes of the event report; the run is ended when it grows beyond, since answers may be large."""
 LINE_LIMIT = 20_000_000
 """Characters of one event that are parsed."""
 SHOWN = 2_000
 """Characters of a body, a message or a header value that are kept."""
-POLL_SECONDS = 0.1
-GRACE_SECONDS = 3.0
-"""For writing the reports after it was told to end."""
 REFERENCES = 100_000
 """Nodes of the document that are searched for references."""
 
@@ -115,10 +108,11 @@ async def examine(question: Question) -> Contract:
         folder = Path(place)  # readable by us alone: the headers may hold a token
         (folder / "openapi.json").write_text(json.dumps(question.document), encoding="utf-8")
         (folder / "schemathesis.toml").write_text(_configuration(question), encoding="utf-8")
-        ending = await _run(_command(question), folder, question.seconds + question.timeout_s + 10)
+        tool = Tool("Schemathesis", _command(question), folder, question.seconds + question.timeout_s + 10)
+        ending = await tool.run()
         tested, requests = _read(folder / "events.ndjson", question)
         if not tested and not ending:
-            ending = _last_line(folder / "output.txt") or "Schemathesis tested nothing and said nothing"
+            ending = tool.last_line or "Schemathesis tested nothing and said nothing"
         return Contract(tuple(tested), requests, ending)
 
 
@@ -153,57 +147,6 @@ def _configuration(question: Question) -> str:
         f"enabled = {json.dumps(question.mutating)}",
     ]
     return "\n".join(lines) + "\n"
-
-
-async def _run(command: list[str], folder: Path, patience: float) -> str:
-    """Why it was ended early; empty when it ended by itself."""
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder),  # neither .netrc nor settings of the user take part
-        "NO_PROXY": "*",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    with (folder / "output.txt").open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            return await _ended(process, folder, patience)
-        finally:
-            await _end(process)
-
-
-async def _ended(process: asyncio.subprocess.Process, folder: Path, patience: float) -> str:
-    for _ in range(int(patience / POLL_SECONDS)):
-        if process.returncode is not None:
-            return ""
-        if _written(folder) > REPORT_LIMIT:
-            return f"the answers filled {REPORT_LIMIT // 1_000_000} MB, so the run was ended"
-        await asyncio.sleep(POLL_SECONDS)
-    return f"Schemathesis did not end within {patience:.0f} s, so it was ended"
-
-
-def _written(folder: Path) -> int:
-    """Bytes of the largest file that the run has written."""
-    with os.scandir(folder) as entries:
-        return max((entry.stat().st_size for entry in entries if entry.is_file()), default=0)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGINT lets it finish its reports; what is left after the grace is killed with its children."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
 
 
 def _read(report: Path, question: Question) -> tuple[list[ExaminedOperation], int]:
@@ -304,10 +247,3 @@ def _reference_outside(document: Mapping[str, Any]) -> str:
             case list(values):
                 left.extend(values)
     return "more than can be searched"
-
-
-def _last_line(output: Path) -> str:
-    with suppress(OSError), output.open(errors="replace") as printed:
-        lines = [line.strip() for line in printed.read(SHOWN * 10).splitlines() if line.strip()]
-        return lines[-1][:SHOWN] if lines else ""
-    return ""

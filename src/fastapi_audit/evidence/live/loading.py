@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from fastapi_audit.evidence.live import locust
 from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling, sample
+from fastapi_audit.evidence.live.probing import LOCUST, NOBODY, Identity
 from fastapi_audit.evidence.live.session import Session
 
 MOST_OPERATIONS = 20
@@ -25,15 +27,31 @@ async def warm(session: Session) -> None:
 async def load(session: Session) -> Sampling:
     """The samples; made once for each session."""
     if session.sampling is None:
-        session.sampling = await sample([*planned(session)], pace(session), session.client.budget.take)
+        session.sampling = await _sampled(session)
     return session.sampling
 
 
-def planned(session: Session) -> Iterator[Planned]:
-    """What is sent, as the user."""
+async def _sampled(session: Session) -> Sampling:
+    sent = [*planned(session)]
+    if session.probing.engine != LOCUST or not sent:
+        return await sample(sent, pace(session), session.client.budget.take)
+    bare, workers = [*planned(session, NOBODY)], session.probing.locust_workers
+    sampling = await locust.sample(bare, pace(session), session.user.headers, workers)
+    session.client.budget.requests += len(sampling.samples)
+    return sampling
+
+
+def planned(session: Session, identity: Identity | None = None) -> Iterator[Planned]:
+    """What is sent, as the user unless another identity is given."""
+    asking = session.user if identity is None else identity
     for each in [*session.safe_operations][:MOST_OPERATIONS]:
         url = session.client.address.url + (each.path() or "")
-        yield Planned(each.key, "GET", url, (*session.user.headers, *session.headers_of(each)))
+        yield Planned(each.key, "GET", url, (*asking.headers, *session.headers_of(each)))
+
+
+def exported(session: Session) -> str:
+    """The load as a file for Locust, for teams that run their own."""
+    return locust.locustfile([*planned(session, NOBODY)], pace(session))
 
 
 def pace(session: Session) -> Pace:

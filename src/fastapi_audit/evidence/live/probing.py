@@ -12,6 +12,8 @@ HEADER_FILE_LIMIT = 65_536
 HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
+BUILT_IN, LOCUST = "built-in", "locust"
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -111,6 +113,10 @@ class Probing:
     """Where Prometheus scrapes it."""
     sockets: tuple[str, ...] | None = None
     """Paths of its WebSockets, `/feed/{id}`; the application is asked for them when they are not given."""
+    engine: str = BUILT_IN
+    """What makes the measured load: `built-in` or `locust`."""
+    locust_workers: int = 1
+    """Processes of Locust."""
 
     def target_of(self, operation: str | None) -> Target:
         """What is asked of an operation, or of the whole service."""

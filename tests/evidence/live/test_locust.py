@@ -1,0 +1,129 @@
+"""The load made by Locust, on a real server, beside the load that the probe makes itself."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fastapi_audit.evidence.live import latency, locust
+from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling
+from fastapi_audit.evidence.live.launch import Launch, launched
+from fastapi_audit.evidence.live.probing import Target
+from fastapi_audit.model import LatencyRow
+
+SERVED = """
+import asyncio
+from fastapi import FastAPI, Request, Response
+
+app = FastAPI()
+seen = set()
+
+
+@app.middleware("http")
+async def note(request: Request, call_next):
+    seen.add((request.method, request.headers.get("x-key", "")))
+    return await call_next(request)
+
+
+@app.get("/work")
+async def work() -> str:
+    await asyncio.sleep(0.05)
+    return "done"
+
+
+@app.get("/missing")
+async def missing() -> Response:
+    return Response(status_code=404)
+
+
+@app.get("/broken")
+async def broken() -> Response:
+    return Response(status_code=503)
+
+
+@app.get("/seen")
+async def told() -> list[list[str]]:
+    return sorted(map(list, seen))
+"""
+SECRET = (("X-Key", "correct-horse-battery"),)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "main.py").write_text(SERVED)
+    with launched(Launch("main:app", tmp_path, options=("--log-level", "warning"))) as server:
+        assert server.started, server.log
+        yield server.url
+
+
+def planned(url: str, *paths: str) -> list[Planned]:
+    return [Planned(f"GET {path}", "GET", f"{url}{path}") for path in paths]
+
+
+def whole(sampling: Sampling) -> LatencyRow:
+    return next(sampling.rows(lambda _: Target()))
+
+
+def test_the_file_is_python_whatever_the_service_calls_its_operations() -> None:
+    hostile = Planned('GET /"""\n]; import os; os._exit(1)', "GET", "http://127.0.0.1:1/a?b={c}&d='", (("X", '"""'),))
+
+    text = locust.locustfile([hostile], Pace())
+
+    compile(text, "locustfile.py", "exec")
+    assert "\n]; import os" not in text
+    assert "/a?b={c}&d='" in text
+
+
+@pytest.mark.slow
+def test_two_workers_measure_what_the_probe_measures(url: str) -> None:
+    pace = Pace(rate=40, requests=240)
+
+    theirs = whole(asyncio.run(locust.sample(planned(url, "/work"), pace, (), 2)))
+    ours = whole(asyncio.run(latency.sample(planned(url, "/work"), pace, lambda: True)))
+
+    assert theirs.errors == ours.errors == 0
+    assert 180 <= theirs.samples <= 260
+    # Other work on the machine slows both, and not at the same moment; a quiet one shows less than 15 %.
+    assert theirs.p50_ms == pytest.approx(ours.p50_ms, rel=0.5)
+    assert min(theirs.p50_ms, ours.p50_ms) >= 50
+
+
+@pytest.mark.slow
+def test_only_a_server_error_is_one_and_credentials_go_by_the_environment(url: str) -> None:
+    operations = planned(url, "/missing", "/broken")
+    pace = Pace(rate=40, requests=120)
+
+    sampling = asyncio.run(locust.sample(operations, pace, SECRET, 1))
+
+    rows = {row.operation: row for row in sampling.rows(lambda _: Target())}
+    assert rows["GET /missing"].samples
+    assert rows["GET /missing"].errors == 0
+    assert rows["GET /broken"].errors == rows["GET /broken"].samples > 0
+    assert SECRET[0][1] not in locust.locustfile(operations, pace)
+    seen = httpx.get(f"{url}/seen", trust_env=False).json()
+    assert ["GET", SECRET[0][1]] in seen
+    assert {method for method, _ in seen} == {"GET"}
+
+
+@pytest.mark.slow
+def test_nothing_is_left_when_it_is_interrupted(url: str) -> None:
+    async def interrupted() -> None:
+        async with asyncio.timeout(8):
+            await locust.sample(planned(url, "/work"), Pace(rate=40, requests=4000), (), 2)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(interrupted())
+
+    port = url.rpartition(":")[2]
+    left = [each for each in Path("/proc").glob("[0-9]*/cmdline") if _calls(each, port)]
+    assert left == []
+
+
+def _calls(command: Path, port: str) -> bool:
+    try:
+        words = command.read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"locust" in words and any(word.endswith(f":{port}".encode()) for word in words)
