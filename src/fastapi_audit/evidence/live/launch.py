@@ -69,7 +69,17 @@ class Server:
     @property
     def log(self) -> str:
         """What it has printed so far, the first megabyte."""
+        return self.printed_since(0)
+
+    @property
+    def printed(self) -> int:
+        """Bytes that it has printed so far."""
+        return self.output.stat().st_size
+
+    def printed_since(self, mark: int) -> str:
+        """What it has printed after so many bytes, a megabyte at most."""
         with self.output.open("rb") as printed:
+            printed.seek(mark)
             return printed.read(LOG_LIMIT).decode(errors="replace")
 
     def stop(self, timeout: float = 10) -> float:

@@ -1,6 +1,5 @@
 """What the service exports of itself: its metrics before, during and after the measured load, and what moved."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -128,6 +127,8 @@ def _refused(asked: Sequence[Exchange]) -> str:
 
 async def _under_load(session: Session, path: str) -> tuple[list[Exchange], int]:
     """The scrapes in the order of their time, the last one after the load, and the requests of the load."""
+    import asyncio  # noqa: PLC0415  a scan imports this module
+
     from fastapi_audit.evidence.live.loading import load  # noqa: PLC0415  a scan imports this module
 
     scrapes = [await _scraped(session, path)]
@@ -147,6 +148,8 @@ async def _under_load(session: Session, path: str) -> tuple[list[Exchange], int]
 
 async def _after(session: Session, path: str) -> AsyncIterator[list[Exchange]]:
     """Rounds of scrapes, each made at once, so that more than one worker has to answer."""
+    import asyncio  # noqa: PLC0415  a scan imports this module
+
     for _ in range(ROUNDS):
         yield await asyncio.gather(*(_scraped(session, path) for _ in range(TOGETHER)))
 

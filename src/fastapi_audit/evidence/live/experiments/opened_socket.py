@@ -113,10 +113,10 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
     client, user = session.client, session.user
 
     async def logged(about: Talk) -> "tuple[Conversation, str]":
-        before = len(session.log)
+        before = session.server.printed if session.server else 0
         conversation = await talk(client, about)
         await asyncio.sleep(SETTLING_SECONDS)
-        return conversation, session.log[before:]
+        return conversation, session.server.printed_since(before) if session.server else ""
 
     said_nothing, after_goodbye = await logged(Talk(path, user))
     broken, after_broken = await logged(Talk(path, user, says=(BROKEN,)))

@@ -61,11 +61,11 @@ async def observe(session: Session) -> AsyncIterator[Shutdown]:
         message = "too little time is left to see it stop; raise --max-time"
         raise NotPossible(message)
     operation, before = await _slow(session)
-    printed = len(session.log)
+    printed = session.server.printed
     during = asyncio.create_task(session.call(operation)) if operation else None
     await asyncio.sleep(AHEAD_SECONDS)
     seconds = await asyncio.to_thread(session.server.stop, GRACE_SECONDS)
-    yield Shutdown(seconds, session.log[printed:], before, await during if during else None)
+    yield Shutdown(seconds, session.server.printed_since(printed), before, await during if during else None)
 
 
 async def _slow(session: Session) -> tuple[ServedOperation | None, Exchange | None]:
