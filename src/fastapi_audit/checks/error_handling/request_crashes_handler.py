@@ -50,6 +50,12 @@ rule = Rule(
             @app.get("/leads/{lead_id}")
             async def lead(lead_id: int) -> str:
                 raise HTTPException(404)
+
+            @app.get("/summary")
+            async def summary(length: int) -> str:
+                if length % 2:
+                    raise HTTPException(503, headers={"Retry-After": "30"})
+                return "short"
             """
         ),
     ],
@@ -69,7 +75,7 @@ def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
 
 @rule.check
 def crashes_always(measured: MeasuredLatency) -> Iterator[Finding]:
-    if measured.operation is not None and measured.always_fails:
+    if measured.operation is not None and measured.always_crashes:
         seen = f"{measured.row.samples} of {measured.row.samples} requests with arguments that should work failed"
         yield Finding(
             f"`{measured.operation}` answers with a server error to a request that any client may send. Refuse such input, "

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.live.session import Experiment, Phase, Session
 from fastapi_audit.model import LatencyRow
 
+UNHANDLED = 500
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLatency:
     """One operation, or the whole service, against its targets."""
 
     row: LatencyRow
+    statuses: frozenset[int | None] = frozenset()
+    """Of its answers; `None` where no whole one came."""
 
     @property
     def operation(self) -> str | None:
@@ -22,6 +26,11 @@ class MeasuredLatency:
     def always_fails(self) -> bool:
         """Whether no request of the operation went well: it is broken, whatever the pace."""
         return self.row.errors == self.row.samples
+
+    @property
+    def always_crashes(self) -> bool:
+        """Whether every answer is the 500 of a handler that raised; 502 to 504 are said of something behind it."""
+        return self.statuses == {UNHANDLED}
 
     @property
     def interval(self) -> str:
@@ -39,7 +48,8 @@ async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
 
     sampling = await load(session)
     for row in sampling.rows(session.probing.target_of):
-        yield MeasuredLatency(row)
+        own = (each for each in sampling.samples if row.operation in (None, each.operation))
+        yield MeasuredLatency(row, frozenset(each.status for each in own))
 
 
 experiment = Experiment(MeasuredLatency, observe, phase=Phase.MEASURE, needs_operations=True)
