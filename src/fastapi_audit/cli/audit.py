@@ -45,6 +45,7 @@ def audit(
     output_format: flags.OutputFormat = "text",
     output_file: flags.OutputFile = None,
     report: flags.Report = None,
+    compare: flags.Compare = None,
     fail_on: flags.FailOn = None,
     fail_under: flags.FailUnder = None,
     fail_on_new: flags.FailOnNew = False,
@@ -56,7 +57,7 @@ def audit(
     isolated: flags.Isolated = False,
 ) -> None:
     """Everything in one scorecard: the files, and the service that --app starts or --url names."""
-    output = Output.of(output_format, output_file, report or (), statistics=statistics)
+    output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     target = Target.of(path)
     given = {
         "select": listed(select),

@@ -23,6 +23,9 @@ Statistics = Annotated[bool, typer.Option("--statistics", help="Print findings p
 OutputFormat = Annotated[str, typer.Option(metavar="FORMAT", help=FORMATS_HELP)]
 OutputFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report here, not to stdout.")]
 Report = Annotated[list[str] | None, typer.Option(metavar="FORMAT=PATH", help="One more report; repeatable.")]
+Compare = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="An earlier JSON scorecard: say what has changed since.")
+]
 FailOn = Annotated[Severity | None, typer.Option(help="Exit 1 from this severity on [high].")]
 FailUnder = Annotated[float | None, typer.Option(metavar="SCORE", help="Exit 1 below this score.")]
 FailOnNew = Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 for any finding that the baseline lacks.")]

@@ -3,12 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi_audit.cli.settings import one_of
 from fastapi_audit.cli.streams import look, save, say, say_document, warn
 from fastapi_audit.errors import UsageError
+from fastapi_audit.model import Scorecard
 from fastapi_audit.reports import FORMATS, Look, Material, render, severity_of
 
 FOR_PEOPLE = ("text", "concise")
@@ -26,18 +27,30 @@ class Output:
     file: Path | None
     further: tuple[tuple[str, Path], ...]
     statistics: bool
+    earlier: Scorecard | None = None
+    """What the reports compare with."""
 
     @classmethod
-    def of(cls, name: str, file: Path | None, further: Iterable[str], *, statistics: bool) -> "Output":
+    def of(
+        cls,
+        name: str,
+        file: Path | None,
+        further: Iterable[str],
+        compare: Path | None = None,
+        *,
+        statistics: bool,
+    ) -> "Output":
         """From the flags; `UsageError` before anything is read."""
         one_of("output format", name, tuple(FORMATS))
         if statistics and name != "text":
             message = f"--statistics is a table for people; drop it or --output-format {name}"
             raise UsageError(message)
-        return cls(name, file, tuple(_split(entry) for entry in further), statistics)
+        earlier = _weighed(compare) if compare else None
+        return cls(name, file, tuple(_split(entry) for entry in further), statistics, earlier)
 
     def write(self, material: Material) -> None:
         """Files first: a closed pipe on stdout must not cost them."""
+        material = replace(material, previous=self.earlier)
         for name, path in self.further:
             save(path, render(name, material, IN_A_FILE))
             warn(f"{name} report written to {path}")
@@ -51,6 +64,14 @@ class Output:
 
     def _text(self, material: Material, look: Look) -> str:
         return statistics(material) if self.statistics else render(self.name, material, look)
+
+
+def _weighed(file: Path) -> Scorecard:
+    """An earlier scorecard by the constants of today: scores of two formulas say nothing beside each other."""
+    from fastapi_audit.audit import together  # noqa: PLC0415  most runs compare with nothing
+    from fastapi_audit.reports.reading import read_scorecard  # noqa: PLC0415  and pydantic costs more than a small scan
+
+    return together([read_scorecard(file)])
 
 
 def _split(entry: str) -> tuple[str, Path]:

@@ -46,6 +46,7 @@ def probe(
     output_format: flags.OutputFormat = "text",
     output_file: flags.OutputFile = None,
     report: flags.Report = None,
+    compare: flags.Compare = None,
     fail_on: flags.FailOn = None,
     fail_under: flags.FailUnder = None,
     exit_zero: flags.ExitZero = False,
@@ -53,7 +54,7 @@ def probe(
     isolated: flags.Isolated = False,
 ) -> None:
     """Ask the running service; GET, HEAD and OPTIONS only, and this machine only, unless you say otherwise."""
-    output = Output.of(output_format, output_file, report or (), statistics=statistics)
+    output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     folder = Target.of(Path(target or ".") if app else Path())
     given = {"select": listed(select), "ignore": listed(ignore), "fail_on": fail_on, "fail_under": fail_under}
     chosen = settings(folder, config, given, isolated=isolated)

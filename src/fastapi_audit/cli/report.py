@@ -24,6 +24,7 @@ def report(
     output_format: flags.OutputFormat = "text",
     output_file: flags.OutputFile = None,
     report: flags.Report = None,
+    compare: flags.Compare = None,
     fail_on: flags.FailOn = None,
     fail_under: flags.FailUnder = None,
     exit_zero: flags.ExitZero = False,
@@ -31,7 +32,7 @@ def report(
     """Merge scorecards of one project, such as a scan in CI and a probe of staging, and render them again."""
     from fastapi_audit.reports.reading import read_scorecard  # noqa: PLC0415  pydantic costs more than a small scan
 
-    output = Output.of(output_format, output_file, report or (), statistics=statistics)
+    output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     if fail_under is not None and not 0 <= fail_under <= 100:  # noqa: PLR2004  a score is 0 to 100
         message = f"--fail-under takes a score from 0 to 100, not {fail_under:g}"
         raise UsageError(message)

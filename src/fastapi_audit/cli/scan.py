@@ -40,6 +40,7 @@ def scan(
     output_format: flags.OutputFormat = "text",
     output_file: flags.OutputFile = None,
     report: flags.Report = None,
+    compare: flags.Compare = None,
     fail_on: flags.FailOn = None,
     fail_under: flags.FailUnder = None,
     fail_on_new: flags.FailOnNew = False,
@@ -52,7 +53,7 @@ def scan(
     isolated: flags.Isolated = False,
 ) -> None:
     """Audit source and deployment files; never runs the project."""
-    output = Output.of(output_format, output_file, report or (), statistics=statistics)
+    output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     target = Target.of(path)
     given = {
         "select": listed(select),

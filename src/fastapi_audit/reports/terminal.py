@@ -22,6 +22,7 @@ from fastapi_audit.reports.cells import (
     visible,
     wrapped,
 )
+from fastapi_audit.reports.change import change_of
 from fastapi_audit.reports.excerpt import Excerpts
 from fastapi_audit.rule import Rule
 from fastapi_audit.scoring import gains
@@ -132,6 +133,8 @@ def _scorecard(material: Material, look: Look) -> Iterator[str]:
     for cap in scorecard.caps:
         without = floor(scorecard.raw or 0.0)
         yield from wrapped(f"held at {cap.limit} by {cap.reason}, {without} without it", look.width, "  ")
+    if change := change_of(material):
+        yield f"  {change.told}"
     yield from wrapped(_coverage(scorecard), look.width, "  ")
     yield ""
     yield from _items(material, look)

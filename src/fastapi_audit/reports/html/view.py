@@ -20,6 +20,7 @@ from fastapi_audit.model import (
 )
 from fastapi_audit.reports import Material, severity_of
 from fastapi_audit.reports.cells import visible
+from fastapi_audit.reports.change import Change, change_of
 from fastapi_audit.reports.html.excerpts import DiffLine, Excerpts, SourceLine
 from fastapi_audit.reports.html.text import lines
 from fastapi_audit.rule import Rule
@@ -101,16 +102,6 @@ class Hidden:
     message: str
     why: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Against an earlier scorecard."""
-
-    score: int | None
-    before: int | None
-    new: tuple[Finding, ...]
-    gone: tuple[Finding, ...]
 
 
 class View:
@@ -208,14 +199,7 @@ class View:
     @cached_property
     def change(self) -> Change | None:
         """Against the earlier scorecard, when one was given."""
-        before = self.material.previous
-        if before is None:
-            return None
-        known = {finding.fingerprint for finding in before.findings if finding.counts}
-        now = {finding.fingerprint for finding in self.found}
-        new = tuple(finding for finding in self.found if finding.fingerprint not in known)
-        gone = tuple(finding for finding in before.findings if finding.counts and finding.fingerprint not in now)
-        return Change(self.card.score, before.score, new, gone)
+        return change_of(self.material)
 
     @property
     def constants(self) -> Constants:
