@@ -20,7 +20,8 @@ from fastapi_audit.evidence.live.launch import Launch, launched
 from fastapi_audit.evidence.live.probing import Target
 from fastapi_audit.evidence.live.statistics import quantile
 
-RATE = 100.0
+RATE = 50.0
+"""As a probe asks."""
 PERIOD_SECONDS = 4
 """Of the stalls: a run lasts a multiple of it."""
 SHARES = (0.5, 0.95, 0.99)
@@ -47,7 +48,7 @@ class Application:
 
 APPLICATIONS = (
     Application("fixed", "every request waits 30 ms", 8),
-    Application("tail", "94 % wait 20 ms, 6 % wait 120 ms", 8),
+    Application("tail", "94 % wait 20 ms, 6 % wait 120 ms", 12),
     Application("stalling", "5 ms; every 4 s the event loop stands still for 0.4 s", 12, stalls=True),
 )
 
@@ -120,7 +121,7 @@ def _measure(application: Application) -> Measured:
 
 
 def _ours(application: Application, url: str) -> Figures:
-    pace = Pace(RATE, round(application.seconds * RATE), warm_up=0)
+    pace = Pace(RATE, round(application.seconds * RATE))
     planned = [Planned("GET /work", "GET", f"{url}/work")]
     sampling = asyncio.run(sample(planned, pace, lambda: True))
     whole = next(sampling.rows(lambda _: Target()))
