@@ -32,7 +32,7 @@ def test_the_first_code_block_of_the_readme_warns_of_the_name() -> None:
 
 
 def test_the_configuration_of_the_readme_is_valid_and_shows_every_key(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", _text("README.md"), re.DOTALL)
+    block = "\n".join(re.findall(r"```toml\n(.*?)```", _text("README.md"), re.DOTALL))
     (tmp_path / "pyproject.toml").write_text(block)
 
     settings = load(tmp_path / "pyproject.toml")
