@@ -67,6 +67,7 @@ class Earlier:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
             Path(name).replace(self._path)
+        # Ctrl-C too: a draft that is left behind would take up room until the oldest results are forgotten.
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -37,6 +37,7 @@ from fastapi_audit.evidence.live.probing import (
     read_identity,
 )
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed, text_of
+from fastapi_audit.evidence.secret_names import SECRET_FIELD
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
 from fastapi_audit.evidence.source.cache import directory as cache_directory
@@ -95,6 +96,7 @@ __all__ = [
     "LOCUST",
     "ORM_SESSIONS",
     "ROLES",
+    "SECRET_FIELD",
     "SESSIONS",
     "SQLALCHEMY_SESSIONS",
     "SUBJECTS",

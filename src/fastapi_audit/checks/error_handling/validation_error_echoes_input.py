@@ -9,10 +9,9 @@ A handler for `RequestValidationError` that answers with `type`, `loc` and `msg`
 `ctx` and `exc.body`.
 """
 
-import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import App, Call, ExceptionHandler, Function, Model, RejectedSecret, Route
+from fastapi_audit.evidence import SECRET_FIELD, App, Call, ExceptionHandler, Function, Model, RejectedSecret, Route
 from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
@@ -135,11 +134,6 @@ rule = Rule(
     ],
 )
 
-SECRET = re.compile(
-    r"(.*_)?(password|passwd|secret|api_?key|private_?key|card_number|cvv|ssn|pin)"
-    r"|((access|refresh|api|auth|bot)_)?token",
-    re.IGNORECASE,
-)
 VALIDATION = "fastapi.exceptions.RequestValidationError"
 TEXTS = ("str", "pydantic.SecretStr", "pydantic.types.SecretStr")
 RESPONSES = ("JSONResponse", "ORJSONResponse", "Response", "PlainTextResponse", "jsonable_encoder")
@@ -199,7 +193,7 @@ def _secrets(route: Route) -> Iterator[tuple[Route, str]]:
             continue
         for field in model.all_fields:
             typed = field.annotation is not None and any(e.name in TEXTS for e in field.annotation.walk())
-            if typed and SECRET.fullmatch(field.name):
+            if typed and SECRET_FIELD.fullmatch(field.name):
                 yield route, f"{model.name}.{field.name}"
 
 

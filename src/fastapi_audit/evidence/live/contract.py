@@ -19,6 +19,7 @@ from typing import Any
 
 from fastapi_audit.evidence.live import redaction
 from fastapi_audit.evidence.live.probing import Headers
+from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.evidence.live.tools import Tool
 from fastapi_audit.model import EvidenceKind, Observation
 
@@ -27,7 +28,6 @@ IGNORED_AUTH = "ignored_auth"
 SCHEMA_BROKEN = "response_schema_conformance"
 CHECKS = (SERVER_ERROR, IGNORED_AUTH, SCHEMA_BROKEN)
 
-UNHANDLED = 500
 
 SEED = 1
 """The same service is asked the same questions each time."""

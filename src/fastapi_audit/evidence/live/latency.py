@@ -18,9 +18,9 @@ import httpx
 
 from fastapi_audit.evidence.live.probing import Headers, Target
 from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
+from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 from fastapi_audit.model import LatencyRow
 
-SERVER_ERROR = 500
 BODY_LIMIT = 5_000_000
 """Bytes of an answer that are read before it counts as endless."""
 BACKLOG_SECONDS = 10.0

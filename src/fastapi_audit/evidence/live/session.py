@@ -9,6 +9,7 @@ from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.permission import SAFE_METHODS
 from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Named, Probing
+from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live.client import Client
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.live.launch import Launch, Server
 
 BODY_LIMIT = 1_000_000
-SERVER_ERROR = 500
 ASKING_SECONDS = 20.0
 
 

@@ -9,11 +9,11 @@ from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.inside import told_of_the_inside
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 from fastapi_audit.evidence.source.probing import probe_of
 
 MOST_OPERATIONS = 40
 ERROR = 400
-SERVER_ERROR = 500
 ODD = {"integer": "99999999999999999999", "number": "1e308", "string": "\x00'\"%"}
 PLACE = re.compile(r'File (?:"|&quot;|&#34;|<)|frame-filename')
 

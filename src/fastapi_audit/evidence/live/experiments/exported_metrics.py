@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.session import NOBODY, Experiment, Phase, Session
+from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live.figures import Figure, Timing
@@ -20,7 +21,6 @@ DURING = 5
 EVERY_SECONDS = 0.6
 ROUNDS, TOGETHER = 4, 4
 """Scrapes after it."""
-SERVER_ERROR = 500
 NOT_FOUND = 404
 
 

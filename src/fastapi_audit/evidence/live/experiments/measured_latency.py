@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.session import Experiment, Phase, Session
+from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.model import LatencyRow
-
-UNHANDLED = 500
 
 
 @dataclass(frozen=True, slots=True)

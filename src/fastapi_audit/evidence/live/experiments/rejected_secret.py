@@ -1,20 +1,15 @@
 """What a request that is refused gets back of the password in it."""
 
 import json
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.secret_names import SECRET_FIELD
 
 INVENTED = "fastapi-audit-invented-secret"
-SECRET = re.compile(
-    r"(.*_)?(password|passwd|secret|api_?key|private_?key|card_number|cvv|ssn|pin)"
-    r"|((access|refresh|api|auth|bot)_)?token",
-    re.IGNORECASE,
-)
 REFUSED = frozenset({400, 422})
 MOST_OPERATIONS = 10
 
@@ -38,7 +33,7 @@ async def observe(session: Session) -> AsyncIterator[RejectedSecret]:
     """Sends a list where a secret belongs: no operation gets to see that."""
     asked = 0
     for operation in session.callable_operations:
-        secrets = [name for name in operation.texts if SECRET.fullmatch(name)]
+        secrets = [name for name in operation.texts if SECRET_FIELD.fullmatch(name)]
         path = operation.path()
         if not secrets or path is None or asked >= MOST_OPERATIONS:
             continue

@@ -1,0 +1,7 @@
+"""The HTTP statuses that say whose fault an answer is."""
+
+SERVER_ERROR = 500
+"""From here on the service is at fault; a refusal such as 404 is an answer."""
+
+UNHANDLED = 500
+"""What FastAPI answers for a handler that raised; 502 to 504 are said on purpose, of something behind it."""
