@@ -232,22 +232,31 @@ def test_a_server_that_will_not_stop_is_killed(tmp_path: Path) -> None:
         assert example.stop(timeout=0.3) == math.inf
 
 
-def test_workers_are_options_and_none_outlives_the_proof(tmp_path: Path) -> None:
-    pid = Bad("""
-        import os
-        from fastapi import FastAPI
-        app = FastAPI()
+PROCESS_ID = Bad("""
+    import os
+    from fastapi import FastAPI
+    app = FastAPI()
 
-        @app.get("/")
-        def pid():
-            return os.getpid()
-    """)
-    with serve(pid, tmp_path, options=("--workers", "2")) as example:
+    @app.get("/")
+    def pid():
+        return os.getpid()
+""")
+
+
+def test_workers_are_options_and_none_outlives_the_proof(tmp_path: Path) -> None:
+    with serve(PROCESS_ID, tmp_path, options=("--workers", "2")) as example:
         worker = example.get("/").json()
         assert isinstance(worker, int)
         assert worker != example.server.process.pid
 
     assert _gone(worker)
+
+
+def test_each_worker_answers_in_its_turn(tmp_path: Path) -> None:
+    with serve(PROCESS_ID, tmp_path, options=("--workers", "3")) as example:
+        answered = [(worker, example.get("/").json()) for worker in example.each_worker() for _ in range(3)]
+        assert len({worker for worker, _ in answered}) == 3
+        assert all(worker == named for worker, named in answered)
 
 
 def _gone(process: int) -> bool:

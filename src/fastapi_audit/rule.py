@@ -174,6 +174,9 @@ class Served(Protocol):
     def together(self, *requests: tuple[str, str]) -> Sequence[Reply]:
         """Several (method, path) at once, started in this order 50 ms apart; replies in the same order."""
 
+    def each_worker(self) -> Iterator[int]:
+        """The process id of each worker, all of them up; what is sent meanwhile is answered by that one alone."""
+
     def websocket(self, path: str, headers: Mapping[str, str] | None = None) -> Socket:
         """Opens a WebSocket; raises `OSError` when the handshake is refused."""
 
