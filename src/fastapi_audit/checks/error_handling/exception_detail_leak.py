@@ -65,6 +65,23 @@ rule = Rule(
             """,
             live=False,  # nothing in it breaks
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            def work() -> None: ...
+
+            @app.get("/")
+            def read():
+                try:
+                    work()
+                except Exception as error:
+                    return {"error": str(error)}  # finding
+            """,
+            live=False,  # nothing in it breaks
+        ),
         Good(
             """
             import logging
@@ -185,10 +202,8 @@ def answered(handler: Handler) -> Iterator[Finding]:
         return
     if _reads_the_request(handler):
         return
-    for call in handler.calls:
-        where = ANSWERS.get(call.name or "")
-        sent = call.argument(*where) if where is not None else None
-        if sent is not None and _leaks(sent, handler.variable) and not _narrowed(call, handler.variable):
+    for sent in (*_answers(handler), *_returned(handler)):
+        if _leaks(sent, handler.variable) and not _narrowed(sent, handler.variable):
             yield sent.finding(
                 f"The text of an unforeseen exception goes to the client ({', '.join(_short(t) for t in handler.types)}): "
                 "it can hold SQL with its values, hosts and paths. Answer with a sentence of your own and log the rest.",
@@ -214,9 +229,33 @@ def _in_a_request(handler: Handler) -> bool:
     return reach is not None and reach.context in {"route", "dependency", "middleware", "exception-handler"}
 
 
-def _narrowed(call: Call, variable: str | None) -> bool:
+def _answers(handler: Handler) -> Iterator[Expression]:
+    """The bodies of the answers that are made in it."""
+    for call in handler.calls:
+        where = ANSWERS.get(call.name or "")
+        sent = call.argument(*where) if where is not None else None
+        if sent is not None:
+            yield sent
+
+
+def _returned(handler: Handler) -> Iterator[Expression]:
+    """The dicts that a route answers with as they are: no model leaves anything out. A probe's has a rule of its own."""
+    reach = handler.function.reach if handler.function is not None else None
+    route = reach.route if reach is not None and reach.before is None and reach.context == "route" else None
+    if route is None or route.kind != "http" or route.probe or not _answers_as_it_is(route.response_model):
+        return
+    for statement in handler.walk():
+        if statement.kind == "return" and statement.value is not None and statement.value.kind == "mapping":
+            yield statement.value
+
+
+def _answers_as_it_is(model: Expression | None) -> bool:
+    return model is None or model.text == "None" or model.text.lower().startswith("dict")
+
+
+def _narrowed(sent: Expression, variable: str | None) -> bool:
     """`if isinstance(error, KnownError):` picks an exception whose text was written for the client."""
-    return any(f"isinstance({variable}," in condition.text for condition in call.conditions)
+    return any(f"isinstance({variable}," in condition.text for condition in sent.conditions)
 
 
 def _leaks(sent: Expression, variable: str | None) -> bool:
