@@ -14,6 +14,7 @@ from fastapi_audit.evidence.live.experiments.foreign_object import ForeignObject
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
 from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
 from fastapi_audit.evidence.live.experiments.large_page import LargePage
+from fastapi_audit.evidence.live.experiments.left_socket import LeftSocket
 from fastapi_audit.evidence.live.experiments.listed_entries import ListedEntries
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
@@ -130,6 +131,7 @@ __all__ = [
     "Holder",
     "Identity",
     "LargePage",
+    "LeftSocket",
     "LimitedFunction",
     "Limits",
     "ListedEntries",

@@ -10,7 +10,7 @@ seconds after SIGTERM it was still waiting for the socket.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Function, Handler
+from fastapi_audit.evidence import Call, Function, Handler, LeftSocket
 from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -56,6 +56,63 @@ rule = Rule(
                     except Exception:
                         await asyncio.sleep(0.01)
             """,
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, WebSocket
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except Exception:  # finding
+                        continue
+            """,
+            fixed="""
+            from fastapi import WebSocketDisconnect
+            from fastapi import FastAPI, WebSocket
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except WebSocketDisconnect:
+                        break
+                    except Exception:
+                        continue
+            """,
+        ),
+        Good(
+            """
+            import asyncio
+
+            from fastapi import FastAPI, WebSocket
+
+            app = FastAPI()
+
+            polls: set[asyncio.Task] = set()
+
+            async def poll() -> None:
+                while True:
+                    await asyncio.sleep(0.005)
+
+            @app.websocket("/prices")
+            async def prices(websocket: WebSocket) -> None:
+                if not polls:
+                    polls.add(asyncio.create_task(poll()))
+                await websocket.accept()
+                while True:
+                    await websocket.send_text("1.20")
+                    await asyncio.sleep(0.2)
+            """
         ),
         Good(
             """
@@ -118,6 +175,17 @@ def receivers(call: Call) -> Iterator[Finding]:
         "also keeps the server from stopping. Leave the loop on WebSocketDisconnect.",
         fix=_fix(handlers[0]),
     )
+
+
+@rule.check
+def on_the_wire(socket: LeftSocket) -> Iterator[Finding]:
+    if socket.serves_the_gone:
+        yield Finding(
+            f"The server works on for clients that have left `{socket.operation.partition(' ')[2]}`: its loop asks again, for "
+            "ever. Leave the loop on WebSocketDisconnect.",
+            operation=socket.operation,
+            observations=(socket.exchange.observation(socket.told),),
+        )
 
 
 def _is_endless(call: Call) -> bool:

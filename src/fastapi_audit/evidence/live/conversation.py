@@ -71,6 +71,8 @@ class Talk:
     says: tuple[str, ...] = ()
     listens_s: float = 0.4
     """After opening, and after each message."""
+    drops: bool = False
+    """Whether to leave without a goodbye, as a phone does in a tunnel."""
 
 
 async def talk(client: Client, about: Talk) -> Conversation:
@@ -95,7 +97,10 @@ async def talk(client: Client, about: Talk) -> Conversation:
             max_size=MESSAGE_LIMIT,
         )
         async with opening as connection:
-            return await _Talking(connection, told).through(about)
+            talked = await _Talking(connection, told).through(about)
+            if about.drops:
+                connection.transport.abort()
+            return talked
     except InvalidStatus as refused:
         return Conversation(_answered(told, refused.response))
     except (WebSocketException, OSError, TimeoutError, ValueError) as error:

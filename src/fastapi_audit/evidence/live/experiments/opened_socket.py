@@ -109,7 +109,7 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
     from fastapi_audit.evidence.live.conversation import Talk, talk  # noqa: PLC0415
 
     key = f"WEBSOCKET {template}"
-    path = _filled(template, session.probing.named[key].path if key in session.probing.named else {})
+    path = path_of(session, template)
     client, user = session.client, session.user
 
     async def logged(about: Talk) -> "tuple[Conversation, str]":
@@ -140,7 +140,10 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
     )
 
 
-def _filled(template: str, known: Mapping[str, str]) -> str:
+def path_of(session: Session, template: str) -> str:
+    """Where a WebSocket is opened: with the arguments that the user has given, else with ones."""
+    named = session.probing.named.get(f"WEBSOCKET {template}")
+    known: Mapping[str, str] = named.path if named else {}
     return PARAMETER.sub(lambda name: known.get(name[1], "1"), template)
 
 
