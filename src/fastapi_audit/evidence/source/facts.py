@@ -31,8 +31,23 @@ _OPERATORS: dict[type[ast.AST], str] = {
 
 _COMMENT = re.compile(r"#\s*fastapi-audit:\s*(ignore(?:-file)?)(?:\[([^\]]*)\])?\s*(.*)$")
 
+_NAME, _ATTRIBUTE = TAG[syntax.Name], TAG[syntax.Attribute]
+_CALL, _CONSTANT = TAG[syntax.Call], TAG[syntax.Constant]
+
 Facts = tuple[tuple[Raw, ...], tuple[tuple[str, int], ...], tuple[Raw, ...], str]
 """`(body, imported, comments, error)`; `imported` is `(dotted, level)` for every import anywhere in the file."""
+
+
+class _Noted:
+    """What is noted on the one way through a file, beside what each node gives."""
+
+    imports: set[tuple[str, int]]
+    yields = False
+    """Whether a `yield` was met that belongs to the function around."""
+
+
+_noted = _Noted()
+"""Of the file that is read: there is only one at a time in a process."""
 
 
 class UnreadableError(Exception):
@@ -41,6 +56,8 @@ class UnreadableError(Exception):
 
 def extract(source: bytes) -> Facts:
     """The facts of one file; a file that cannot be parsed gives empty facts and the reason as `error`."""
+    _noted.imports = set()
+    _noted.yields = False
     try:
         tree = parse(source)
         body = _statements(tree.body)
@@ -48,7 +65,7 @@ def extract(source: bytes) -> Facts:
         return (), (), (), str(problem)
     except RecursionError:
         return (), (), (), "is nested too deeply to be read"
-    imported = tuple(sorted(_imports(tree)))
+    imported = tuple(sorted(_noted.imports))
     comments = tuple(_comments(source)) if b"fastapi-audit:" in source else ()
     return body, imported, comments, ""
 
@@ -67,22 +84,6 @@ def parse(source: bytes) -> ast.Module:
         raise UnreadableError(str(problem) or "is nested too deeply to be read") from problem
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    stack: list[ast.AST] = [tree]
-    found: set[tuple[str, int]] = set()
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Import):
-            found.update((alias.name, 0) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            found.add((base, node.level))
-            found.update((f"{base}.{alias.name}" if base else alias.name, node.level) for alias in node.names)
-        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case | ast.Module):
-            stack.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
-    yield from found
-
-
 def _comments(source: bytes) -> Iterator[Raw]:
     """`(line, column, rules, reason, whole file, alone)` of every comment that speaks to us."""
     try:
@@ -99,11 +100,11 @@ def _comments(source: bytes) -> Iterator[Raw]:
 
 
 def _at(node: ast.AST) -> tuple[int, int]:
-    line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]  # every expr and stmt has them
-    end_line, end_column = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]  # the same
+    column: int = node.col_offset  # type: ignore[attr-defined]  # every expr and stmt has them
+    end_column: int = node.end_col_offset  # type: ignore[attr-defined]  # the same
     if column >= COLUMNS or end_column >= COLUMNS:
         column, end_column = min(column, COLUMNS - 1), min(end_column, COLUMNS - 1)
-    return line * COLUMNS + column, end_line * COLUMNS + end_column
+    return node.lineno * COLUMNS + column, node.end_lineno * COLUMNS + end_column  # type: ignore[attr-defined]  # the same
 
 
 def _statements(body: Sequence[ast.stmt]) -> tuple[Raw, ...]:
@@ -111,7 +112,9 @@ def _statements(body: Sequence[ast.stmt]) -> tuple[Raw, ...]:
 
 
 def _expressions(nodes: Sequence[ast.expr | None]) -> tuple[Raw | None, ...]:
-    return tuple([None if n is None else _expression(n) for n in nodes[:MOST_ELEMENTS]])
+    if not nodes:
+        return ()
+    return tuple([None if n is None else _EXPRESSIONS[type(n)](n) for n in nodes[:MOST_ELEMENTS]])
 
 
 def _maybe(node: ast.expr | None) -> Raw | None:
@@ -123,25 +126,33 @@ def _expression(node: ast.expr) -> Raw:
 
 
 def _name(node: ast.Name) -> Raw:
-    return (TAG[syntax.Name], *_at(node), node.id)
+    start, end = _at(node)
+    return (_NAME, start, end, node.id)
 
 
 def _attribute(node: ast.Attribute) -> Raw:
-    return (TAG[syntax.Attribute], *_at(node), _expression(node.value), node.attr)
+    start, end = _at(node)
+    return (_ATTRIBUTE, start, end, _EXPRESSIONS[type(node.value)](node.value), node.attr)
 
 
 def _keywords(keywords: Sequence[ast.keyword]) -> tuple[Raw, ...]:
+    if not keywords:
+        return ()
     return tuple([(TAG[syntax.Keyword], *_at(k), k.arg, _expression(k.value)) for k in keywords])
 
 
 def _call(node: ast.Call) -> Raw:
-    return (TAG[syntax.Call], *_at(node), _expression(node.func), _expressions(node.args), _keywords(node.keywords))
+    start, end = _at(node)
+    func = _EXPRESSIONS[type(node.func)](node.func)
+    return (_CALL, start, end, func, _expressions(node.args), _keywords(node.keywords))
 
 
 def _plain(value: object) -> object:
     """A constant that can be marshalled and compared."""
     match value:
         case str():
+            if value.isascii():
+                return value[:LONGEST_STRING]
             return value[:LONGEST_STRING].encode("utf-8", "replace").decode()
         case bytes():
             return value[:LONGEST_STRING]
@@ -152,7 +163,8 @@ def _plain(value: object) -> object:
 
 
 def _constant(node: ast.Constant) -> Raw:
-    return (TAG[syntax.Constant], *_at(node), _plain(node.value))
+    start, end = _at(node)
+    return (_CONSTANT, start, end, _plain(node.value))
 
 
 def _fstring(node: ast.JoinedStr) -> Raw:
@@ -192,7 +204,10 @@ def _parameters(arguments: ast.arguments) -> tuple[Raw, ...]:
 
 
 def _lambda(node: ast.Lambda) -> Raw:
-    return (TAG[syntax.Lambda], *_at(node), _parameters(node.args), _expression(node.body))
+    around = _noted.yields
+    raw = (TAG[syntax.Lambda], *_at(node), _parameters(node.args), _expression(node.body))
+    _noted.yields = around
+    return raw
 
 
 def _comprehension(kind: str) -> Callable[[ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp], Raw]:
@@ -258,6 +273,7 @@ def _await(node: ast.Await) -> Raw:
 
 
 def _yield(node: ast.Yield | ast.YieldFrom) -> Raw:
+    _noted.yields = True
     return (TAG[syntax.Yield], *_at(node), _maybe(node.value), isinstance(node, ast.YieldFrom))
 
 
@@ -270,10 +286,14 @@ def _walrus(node: ast.NamedExpr) -> Raw:
 
 
 def _import(node: ast.Import | ast.ImportFrom) -> Raw:
-    names = tuple((a.name, a.asname) for a in node.names)
+    names = tuple([(a.name, a.asname) for a in node.names])
     if isinstance(node, ast.Import):
+        _noted.imports.update([(name, 0) for name, _ in names])
         return (TAG[syntax.Import], *_at(node), None, 0, names)
-    return (TAG[syntax.Import], *_at(node), node.module or "", node.level, names)
+    base = node.module or ""
+    _noted.imports.add((base, node.level))
+    _noted.imports.update([(f"{base}.{name}" if base else name, node.level) for name, _ in names])
+    return (TAG[syntax.Import], *_at(node), base, node.level, names)
 
 
 def _assign(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Raw:
@@ -362,8 +382,11 @@ def _match(node: ast.Match) -> Raw:
 
 
 def _class(node: ast.ClassDef) -> Raw:
+    around = _noted.yields
     bases, keywords, decorators = _expressions(node.bases), _keywords(node.keywords), _expressions(node.decorator_list)
-    return (TAG[syntax.ClassDef], *_at(node), node.name, bases, keywords, decorators, _statements(node.body))
+    raw = (TAG[syntax.ClassDef], *_at(node), node.name, bases, keywords, decorators, _statements(node.body))
+    _noted.yields = around
+    return raw
 
 
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Raw:
@@ -371,36 +394,23 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Raw:
     decorators: list[ast.expr] = getattr(first, "decorator_list", [])
     begin = min([first.lineno, *(d.lineno for d in decorators)])
     header_end = begin * COLUMNS + (first.col_offset if begin == first.lineno else 0)
+    around, _noted.yields = _noted.yields, False
     body = _statements(node.body)
-    return (
+    yields = _noted.yields
+    raw = (
         TAG[syntax.FunctionDef],
         *_at(node),
         node.name,
         isinstance(node, ast.AsyncFunctionDef),
-        _yields(body),
+        yields,
         _parameters(node.args),
         _maybe(node.returns),
         _expressions(node.decorator_list),
         header_end,
         body,
     )
-
-
-_APART = frozenset({TAG[syntax.FunctionDef], TAG[syntax.Lambda], TAG[syntax.ClassDef]})
-"""What stands in these belongs to them, not to the function around."""
-
-
-def _yields(body: tuple[Raw, ...]) -> bool:
-    """Whether a function with these statements is a generator."""
-    stack: list[Raw] = list(body)
-    while stack:
-        raw = stack.pop()
-        first = raw[0] if raw else None
-        if first == TAG[syntax.Yield]:
-            return True
-        if first not in _APART:
-            stack += [below for below in raw if type(below) is tuple]
-    return False
+    _noted.yields = around
+    return raw
 
 
 _Build = Callable[..., Raw]

@@ -21,21 +21,30 @@ class Nouns(Program):
         self._classes: dict[int, Class] = {}
         self._class_bodies: dict[int, ClassBody] = {}
         self._values: dict[tuple[int, int], Value] = {}
+        """What a node stands for in another scope than the one that it was asked in first."""
 
     @property
     def evaluation(self) -> Evaluation:
         return self._evaluation
 
     def evaluate(self, node: syntax.Expr, scope: Scope) -> Value:
+        asked_in = getattr(node, "asked_in", None)
+        if asked_in is scope:
+            answer: Value = node.answer
+            return answer
         key = (id(node), id(scope))
-        known = self._values.get(key)
-        if known is None:
-            with self.evaluation.inferring():
-                self.evaluation.steps = max(self.evaluation.steps, 50_000)
-                try:
-                    known = self.evaluation.evaluate(node, scope)
-                except ExhaustedError:
-                    known = NOTHING
+        known = self._values.get(key) if asked_in is not None else None
+        if known is not None:
+            return known
+        with self.evaluation.inferring():
+            self.evaluation.steps = max(self.evaluation.steps, 50_000)
+            try:
+                known = self.evaluation.evaluate(node, scope)
+            except ExhaustedError:
+                known = NOTHING
+        if getattr(node, "asked_in", scope) is scope:
+            node.asked_in, node.answer = scope, known
+        else:
             self._values[key] = known
         return known
 

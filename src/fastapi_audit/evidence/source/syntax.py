@@ -4,7 +4,7 @@ A raw node is `(tag, start, end, *fields)`. `start` and `end` pack a place as `l
 The body of a function stays raw until somebody asks for it: most functions of a program are never looked into.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ COLUMNS = 1 << 16
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class _Spanning:
     """What every node has; `fields` says how each further field is stored: node, many nodes, or a plain value."""
 
     fields: ClassVar[str] = ""
@@ -29,8 +29,23 @@ class Node:
         return self.start % COLUMNS
 
 
+class Node(_Spanning):
+    """A node, with room for the one around it; whoever walks a body fills that in, which spares a dict for each."""
+
+    __slots__ = ("around",)
+    around: "Node"
+
+
+class _Asked(Node):
+    """Room for what it stands for in the scope that it was asked in first, which is the only one as a rule."""
+
+    __slots__ = ("answer", "asked_in")
+    asked_in: object
+    answer: Any
+
+
 @dataclass(slots=True, eq=False)
-class Expr(Node):
+class Expr(_Asked):
     """An expression."""
 
 
@@ -411,68 +426,100 @@ CLASSES: tuple[type[Node], ...] = (
 TAG: dict[type[Node], int] = {cls: tag for tag, cls in enumerate(CLASSES)}
 
 
-def _fields(cls: type[Node]) -> "zip[tuple[str, str]]":
-    names: tuple[str, ...] = cls.__match_args__[2:]
-    return zip(cls.fields, names, strict=False)
-
-
-_BELOW: dict[type[Node], tuple[tuple[str, bool], ...]] = {
-    cls: tuple([(name, kind == "m") for kind, name in _fields(cls) if kind != "v"]) for cls in CLASSES
-}
-"""The fields of each class that hold nodes, and whether one holds many."""
 _PLAIN = frozenset(tag for tag, cls in enumerate(CLASSES) if set(cls.fields) <= {"v"})
 """The tags of classes that hold no nodes."""
+_INNER: tuple[tuple[tuple[int, bool], ...], ...] = tuple(
+    [tuple([(at, kind == "m") for at, kind in enumerate(cls.fields, 2) if kind != "v"]) for cls in CLASSES]
+)
+"""By tag: where nodes stand among the values of a class, and whether there are many."""
+LEAVES: frozenset[type[Node]] = frozenset(CLASSES[tag] for tag in _PLAIN)
+"""The classes that hold no nodes."""
+KIND: dict[type[Node], str] = {cls: cls.__name__.lower() for cls in CLASSES}
+"""What rules call the classes."""
 
 
 def decode(raw: Raw) -> Any:  # the caller knows what stands there
     """The typed node of a raw one; function bodies stay raw inside."""
-    tag = raw[0]
-    cls: type[Node] = CLASSES[tag]
-    if tag in _PLAIN:
-        return cls(*raw[1:])
-    values: list[Any] = []
-    for kind, value in zip(cls.fields, raw[3:], strict=True):
-        if kind == "v" or value is None:
-            values.append(value)
-        elif kind == "n":
-            values.append(decode(value))
+    tag, *values = raw
+    for at, many in _INNER[tag]:
+        value = values[at]
+        if value is None:
+            continue
+        if many:
+            values[at] = tuple([v if v is None else decode(v) for v in value])
         else:
-            values.append(tuple([v if v is None else decode(v) for v in value]))
-    return cls(raw[1], raw[2], *values)
+            values[at] = decode(value)
+    return CLASSES[tag](*values)
 
 
 def children(node: Node) -> list[Node]:
     """The direct children of a node, in source order; a function's body counts, decoded."""
-    if isinstance(node, FunctionDef):
-        returns = () if node.returns is None else (node.returns,)
-        return [*node.decorators, *node.parameters, *returns, *node.body]
+    return _CHILDREN[type(node)](node)
+
+
+def _of_mapping(node: Mapping) -> list[Node]:
     found: list[Node] = []
-    if isinstance(node, Mapping):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if key is not None:
-                found.append(key)
-            found.append(value)
-        return found
-    for name, many in _BELOW[type(node)]:
-        value = getattr(node, name)
-        if many:
-            found += [v for v in value if v is not None]
-        elif value is not None:
-            found.append(value)
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is not None:
+            found.append(key)
+        found.append(value)
     return found
+
+
+def _known(*nodes: Node | None) -> list[Node]:
+    return [node for node in nodes if node is not None]
+
+
+_APART: frozenset[type[Node]] = frozenset({FunctionDef, Lambda, ClassDef})
+
+_CHILDREN: dict[type[Node], Callable[[Any], list[Node]]] = {
+    **dict.fromkeys(LEAVES, lambda _: []),
+    **dict.fromkeys([Keyword, Evaluate, Await, Starred], lambda n: [n.value]),
+    Attribute: lambda n: [n.value],
+    Call: lambda n: [n.func, *n.args, *n.keywords],
+    FString: lambda n: [*n.parts],
+    Collection: lambda n: [*n.elements],
+    Mapping: _of_mapping,
+    Parameter: lambda n: _known(n.annotation, n.default),
+    Lambda: lambda n: [*n.parameters, n.body],
+    Generator: lambda n: [n.target, n.iterable, *n.conditions],
+    Comprehension: lambda n: [*n.elements, *n.generators],
+    Operation: lambda n: [*n.operands],
+    Conditional: lambda n: [n.test, n.body, n.orelse],
+    Subscript: lambda n: [n.value, n.index],
+    Slice: lambda n: _known(*n.bounds),
+    Yield: lambda n: _known(n.value),
+    Walrus: lambda n: [n.target, n.value],
+    Assign: lambda n: [*n.targets, *_known(n.value, n.annotation)],
+    Return: lambda n: _known(n.value),
+    Raise: lambda n: _known(n.value, n.cause),
+    Delete: lambda n: [*n.targets],
+    Assert: lambda n: _known(n.test, n.message),
+    If: lambda n: [n.test, *n.body, *n.orelse],
+    Loop: lambda n: [*_known(n.target), n.iterable, *n.body, *n.orelse],
+    WithItem: lambda n: _known(n.value, n.target),
+    With: lambda n: [*n.items, *n.body],
+    Handler: lambda n: [*_known(n.type), *n.body],
+    Try: lambda n: [*n.body, *n.handlers, *n.orelse, *n.final],
+    Case: lambda n: [*n.values, *_known(n.guard), *n.body],
+    Match: lambda n: [n.subject, *n.cases],
+    ClassDef: lambda n: [*n.bases, *n.keywords, *n.decorators, *n.body],
+    FunctionDef: lambda n: [*n.decorators, *n.parameters, *_known(n.returns), *n.body],
+}
 
 
 def walk(node: Node, *, into_functions: bool = False) -> Iterator[Node]:
     """The node and everything below it, in source order; nested functions, lambdas and classes only when asked."""
-    stack = [node]
-    first = True
+    yield node
+    stack = _CHILDREN[type(node)](node)
+    stack.reverse()
     while stack:
         current = stack.pop()
         yield current
-        if not first and not into_functions and isinstance(current, FunctionDef | Lambda | ClassDef):
+        kind = type(current)
+        if kind in LEAVES or (kind in _APART and not into_functions):
             continue
-        first = False
-        below = children(current)
+        below = _CHILDREN[kind](current)
         below.reverse()
         stack += below
 

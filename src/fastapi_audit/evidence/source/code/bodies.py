@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.code.program import Program
     from fastapi_audit.evidence.source.modules import SourceFile
 
+_CLASSES = {kind: cls for cls, kind in syntax.KIND.items()}
+
+
+def _inner(node: syntax.Node) -> list[syntax.Node]:
+    """What of a node belongs to the body that it stands in."""
+    if type(node) is syntax.FunctionDef:
+        return [*node.decorators, *node.parameters]
+    return syntax.children(node)
+
+
+def _look_into(pending: list[syntax.Node]) -> None:
+    """Says of what stands in a lambda what is around it."""
+    while pending:
+        node = pending.pop()
+        below = _inner(node)
+        for child in below:
+            child.around = node
+        pending += below
+
 
 class Body:
     """A function or the top level of a module: what code stands in."""
@@ -48,49 +67,51 @@ class Body:
         raise NotImplementedError
 
     @property
-    def parents(self) -> dict[int, syntax.Node]:
-        """Every node below → the node around it; of nested functions, decorators and defaults belong here."""
-        return self._walked[1]
+    def edge(self) -> syntax.Node | None:
+        """The node that it is the body of, which is no part of it."""
+        return None
 
-    @staticmethod
-    def _children(node: syntax.Node) -> list[syntax.Node]:
-        if isinstance(node, syntax.FunctionDef):
-            return [*node.decorators, *node.parameters]
-        return syntax.children(node)
-
-    @property
-    def _all(self) -> list[syntax.Node]:
-        """Every node of this body in source order, without the bodies of nested functions and lambdas."""
-        return self._walked[0]
+    def around(self, node: syntax.Node) -> syntax.Node | None:
+        """The node around one of this body; of nested functions, decorators and defaults belong here."""
+        self._all  # noqa: B018  the walk fills it in
+        found: syntax.Node | None = getattr(node, "around", None)
+        return None if found is self.edge else found
 
     @cached_property
-    def _walked(self) -> tuple[list[syntax.Node], dict[int, syntax.Node]]:
-        """One walk for both: the nodes in order, and the node around each, also inside lambdas."""
+    def _all(self) -> list[syntax.Node]:
+        """Every node of this body in source order, without the bodies of nested functions and lambdas."""
         found: list[syntax.Node] = []
-        parents: dict[int, syntax.Node] = {}
         stack: list[syntax.Node] = list(reversed(self.nodes))
-        lambdas: list[syntax.Node] = []
-        while stack or lambdas:
-            inside = not stack
-            node = lambdas.pop() if inside else stack.pop()
-            below = self._children(node)
-            for child in below:
-                parents[id(child)] = node
-            if inside:
-                lambdas += below
-                continue
+        while stack:
+            node = stack.pop()
             found.append(node)
-            if isinstance(node, syntax.Lambda):
-                lambdas += below
+            if type(node) in syntax.LEAVES:
+                continue
+            below = _inner(node)
+            for child in below:
+                child.around = node
+            if type(node) is syntax.Lambda:
+                _look_into(below)
             else:
                 below.reverse()
                 stack += below
-        return found, parents
+        return found
+
+    @cached_property
+    def _by_class(self) -> dict[type[syntax.Node], list[syntax.Node]]:
+        found: dict[type[syntax.Node], list[syntax.Node]] = {}
+        for node in self._all:
+            of_class = found.get(type(node))
+            if of_class is None:
+                found[type(node)] = [node]
+            else:
+                of_class.append(node)
+        return found
 
     @cached_property
     def calls(self) -> list[Call]:
         """Every call that runs when this body runs, in source order."""
-        return [Call(n, self) for n in self._all if isinstance(n, syntax.Call)]
+        return [Call(n, self) for n in self._by_class.get(syntax.Call, ())]
 
     @cached_property
     def statements(self) -> list[Statement]:
@@ -104,27 +125,33 @@ class Body:
 
     def expressions_of(self, kind: str) -> list[Expression]:
         """The expressions of one kind: `name`, `attribute`, `lambda` …"""
-        return self._expressions_by_kind.get(kind, [])
+        known = self._expressions_by_kind.get(kind)
+        if known is None:
+            of_kind = self._by_class.get(_CLASSES[kind], ())
+            known = [self.expression(n) for n in of_kind if isinstance(n, syntax.Expr)]
+            self._expressions_by_kind[kind] = known
+        return known
 
     @cached_property
     def _expressions_by_kind(self) -> dict[str, list[Expression]]:
-        found: dict[str, list[Expression]] = {}
-        for expression in self.expressions:
-            found.setdefault(expression.kind, []).append(expression)
-        return found
+        return {}
 
     def statements_of(self, *kinds: str) -> list[Statement]:
         """The statements of some kinds: `raise`, `return`, `loop`, `try`, `assign` …"""
         if len(kinds) == 1:
-            return self._statements_by_kind.get(kinds[0], [])
-        return [s for s in self.statements if s.kind in kinds]
+            known = self._statements_by_kind.get(kinds[0])
+            if known is None:
+                known = [Statement(n, self) for n in self._by_class.get(_CLASSES[kinds[0]], ())]
+                self._statements_by_kind[kinds[0]] = known
+            return known
+        wanted = frozenset(_CLASSES[kind] for kind in kinds)
+        if wanted.isdisjoint(self._by_class):
+            return []
+        return [s for s in self.statements if type(s.node) in wanted]
 
     @cached_property
     def _statements_by_kind(self) -> dict[str, list[Statement]]:
-        found: dict[str, list[Statement]] = {}
-        for statement in self.statements:
-            found.setdefault(statement.kind, []).append(statement)
-        return found
+        return {}
 
     @cached_property
     def targets(self) -> "list[Function]":

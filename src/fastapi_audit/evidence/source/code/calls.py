@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code.expressions import Expression
-from fastapi_audit.evidence.source.values import Table
+from fastapi_audit.evidence.source.values import Table, dotted_name
 from fastapi_audit.model import Edit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Call(Expression):
     @property
     def name(self) -> str | None:
         """The dotted name of what is called: `time.sleep`, `redis.Redis.get`, `app.services.load`."""
-        return self.callee.name
+        return dotted_name(self.body.evaluate(self.syntax.func))
 
     @property
     def method(self) -> str:
@@ -87,7 +87,7 @@ class Call(Expression):
     @property
     def target(self) -> "Function | None":
         """The project function that is called (the constructor, for a class)."""
-        return self.body.source.called_function(self.callee.value)
+        return self.body.source.called_function(self.body.evaluate(self.syntax.func))
 
     def keyword_edit(self, name: str, text: str) -> Edit:
         """An edit that sets a keyword argument: replaces its value, or adds it as the last argument."""

@@ -30,6 +30,10 @@ class ClassBody(Body):
         self.file = value.file
 
     @property
+    def edge(self) -> syntax.Node:
+        return self.definition.node
+
+    @property
     def nodes(self) -> tuple[syntax.Node, ...]:
         return self.definition.node.body
 

@@ -49,12 +49,12 @@ class Expression(Placed):
     @property
     def kind(self) -> str:
         """`name`, `attribute`, `call`, `constant`, `fstring`, `collection`, `mapping`, `lambda`, `operation` …"""
-        return type(self.node).__name__.lower()
+        return syntax.KIND[type(self.node)]
 
     @property
     def value(self) -> Value:
         """What it stands for, without running anything."""
-        return self.body.evaluate(self.syntax)
+        return self.body.evaluate(self.node)  # type: ignore[arg-type]  # an expression's node is one
 
     @property
     def name(self) -> str | None:
@@ -187,7 +187,7 @@ class Expression(Placed):
 
     @property
     def awaited(self) -> bool:
-        parent = self.body.parents.get(id(self.node))
+        parent = self.body.around(self.node)
         return isinstance(parent, syntax.Await)
 
     @property
@@ -208,7 +208,7 @@ class Expression(Placed):
     @property
     def iterated(self) -> bool:
         """Whether a `for`, a comprehension or `yield from` runs over it."""
-        match self.body.parents.get(id(self.node)):
+        match self.body.around(self.node):
             case syntax.Loop(iterable=iterable) | syntax.Generator(iterable=iterable):
                 return iterable is self.node
             case syntax.Yield(delegates=delegates):
@@ -232,9 +232,9 @@ class Expression(Placed):
     @property
     def passed_to(self) -> "Call | None":
         """The call that takes it as an argument, directly or as a keyword."""
-        node = self.body.parents.get(id(self.node))
+        node = self.body.around(self.node)
         if isinstance(node, syntax.Keyword | syntax.Starred | syntax.Await):
-            node = self.body.parents.get(id(node))
+            node = self.body.around(node)
         if isinstance(node, syntax.Call) and node.func is not self.node:
             return self.body.call(node)
         return None

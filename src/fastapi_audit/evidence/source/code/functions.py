@@ -81,6 +81,10 @@ class Function(Body):
         return isinstance(self.node, syntax.FunctionDef) and self.node.is_generator
 
     @property
+    def edge(self) -> syntax.Node:
+        return self.node
+
+    @property
     def nodes(self) -> tuple[syntax.Node, ...]:
         return self.node.body if isinstance(self.node, syntax.FunctionDef) else (self.node.body,)
 

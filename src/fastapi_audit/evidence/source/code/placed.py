@@ -1,6 +1,5 @@
 """What stands in a body: where it is, what is around it, and the edits and findings at its place."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
@@ -17,12 +16,20 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.modules import SourceFile
 
 
-@dataclass(frozen=True, slots=True)
 class Placed:
-    """A node in its body; what expressions and statements share."""
+    """A node in its body; what expressions and statements share.
 
-    node: syntax.Node
-    body: "Body"
+    No dataclass: a scan makes millions, and to freeze one takes as long as to make it. Nobody writes to it.
+    """
+
+    __slots__ = ("body", "node")
+
+    def __init__(self, node: syntax.Node, body: "Body") -> None:
+        self.node = node
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.file.path}:{self.node.line})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Placed) and other.node is self.node
@@ -68,17 +75,17 @@ class Placed:
     @property
     def _taker(self) -> syntax.Node | None:
         """The node that takes its value, behind an `await`."""
-        node = self.body.parents.get(id(self.node))
-        return self.body.parents.get(id(node)) if isinstance(node, syntax.Await) else node
+        node = self.body.around(self.node)
+        return self.body.around(node) if isinstance(node, syntax.Await) else node
 
     @property
     def ancestors(self) -> "Iterator[syntax.Node]":
         """The nodes around this one, innermost first, up to the function or module."""
-        parents = self.body.parents
-        node = parents.get(id(self.node))
-        while node is not None:
+        edge = self.body.edge
+        node = self.body.around(self.node)
+        while node is not None and node is not edge:
             yield node
-            node = parents.get(id(node))
+            node = getattr(node, "around", None)
 
     def inside(self, *kinds: type[syntax.Node]) -> bool:
         """Whether it stands inside a node of one of these kinds, in the same function."""

@@ -21,25 +21,19 @@ class Statement(Placed):
     @property
     def kind(self) -> str:
         """`assign`, `evaluate`, `return`, `raise`, `if`, `loop`, `with`, `try`, `import`, `functiondef`, `declare` …"""
-        return type(self.node).__name__.lower()
+        return syntax.KIND[type(self.node)]
 
     @property
     def value(self) -> Expression | None:
         """What is assigned, returned, raised or evaluated; what a loop runs over; what an `if` tests."""
-        match self.node:
-            case (
-                syntax.Assign(value=value)
-                | syntax.Evaluate(value=value)
-                | syntax.Return(value=value)
-                | syntax.Raise(value=value)
-            ):
-                found = value
-            case syntax.Loop(iterable=value):
-                found = value
-            case syntax.If(test=value):
-                found = value
-            case syntax.Yield(value=value):
-                found = value
+        node = self.node
+        match node:
+            case syntax.Assign() | syntax.Evaluate() | syntax.Return() | syntax.Raise() | syntax.Yield():
+                found = node.value
+            case syntax.Loop():
+                found = node.iterable
+            case syntax.If():
+                found = node.test
             case _:
                 found = None
         return None if found is None else self.body.expression(found)
