@@ -2,7 +2,12 @@
 
 import pytest
 
-from fastapi_audit.reports.line_hashes import line_hashes
+from fastapi_audit.reports.line_hashes import LineHashes
+
+
+def line_hashes(text: str) -> tuple[str | None, ...]:
+    hashes = LineHashes(text)
+    return tuple(hashes.of(line) for line in range(1, len(hashes.windows) + 1))
 
 
 @pytest.mark.parametrize(
@@ -24,4 +29,9 @@ def test_line_ends_do_not_matter(end: str) -> None:
 def test_lines_with_the_same_hash_are_counted() -> None:
     same = "x = 1\n" * 150
 
-    assert [name.rpartition(":")[2] for name in line_hashes(same)[:3]] == ["1", "2", "3"]
+    assert [(name or "").rpartition(":")[2] for name in line_hashes(same)[:3]] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("line", [-1, 0, 3])
+def test_a_line_that_is_not_there_has_no_hash(line: int) -> None:
+    assert LineHashes("a\nb").of(line) is None

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
+from operator import is_
 from typing import Any, TypeVar
 
 from fastapi_audit.lines import BREAK
@@ -75,12 +77,15 @@ class _Masking:
         if type(part) is str:
             return telling.sub(lambda match: MASK * len(match[0]), part)
         if isinstance(part, tuple):
-            return type(part)(self._cleaned(each, telling) for each in part)
-        if is_dataclass(part) and not isinstance(part, type):
-            values = {each.name: getattr(part, each.name) for each in fields(part)}
-            new = {name: self._cleaned(value, telling) for name, value in values.items()}
-            return replace(part, **{name: value for name, value in new.items() if value is not values[name]})
-        return part
+            cleaned = tuple(self._cleaned(each, telling) for each in part)
+            return part if all(map(is_, cleaned, part)) else cleaned
+        new = {}
+        for name in _parts_of(part.__class__):
+            value = getattr(part, name)
+            clean = self._cleaned(value, telling)
+            if clean is not value:
+                new[name] = clean
+        return replace(part, **new) if new else part
 
     def _edit(self, edit: Edit, secrets: Iterable[str]) -> Edit:
         text = self.text(edit.path)
@@ -97,6 +102,12 @@ class _Masking:
         for start, end in spans:
             characters[start:end] = [c if c.isspace() else MASK for c in characters[start:end]]
         return "".join(characters)
+
+
+@cache
+def _parts_of(noun: type[object]) -> tuple[str, ...]:
+    """The fields of a noun; a scorecard has tens of thousands of a dozen kinds."""
+    return tuple(each.name for each in fields(noun)) if is_dataclass(noun) else ()
 
 
 def _is_telling(secret: str) -> bool:

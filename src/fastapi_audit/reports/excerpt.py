@@ -23,9 +23,9 @@ class Excerpts:
         self.files: dict[str, list[str]] = {}
 
     def at(self, place: Location, code: str) -> Iterator[str]:
-        """The line before, the line itself and the underline in a colour; nothing when the file is not at hand."""
+        """The line before, the line itself and the underline in a colour; nothing when it is empty or not at hand."""
         lines = self._lines(place.path)
-        if not 0 < place.line <= len(lines):
+        if not (0 < place.line <= len(lines) and lines[place.line - 1].strip()):
             return
         gutter = len(str(place.line))
         if place.line > 1 and lines[place.line - 2].strip():

@@ -4,52 +4,49 @@ The public algorithm of codeql-action (`fingerprints.ts`): over UTF-16 code unit
 made one, each line has the polynomial hash of the 100 units from its start.
 """
 
-import struct
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from sys import byteorder
 
 WINDOW = 100
 FACTOR = 37
 MASK = (1 << 64) - 1
-SKIPPED = (ord(" "), ord("\t"))
-CARRIAGE_RETURN, LINE_FEED = ord("\r"), ord("\n")
+SPACES = str.maketrans("", "", " \t")
+LINE_FEED = ord("\n")
 END_OF_FILE = 0xFFFF
 
-
-def line_hashes(text: str) -> tuple[str, ...]:
-    """`hash:n` for each line, n counting the lines of the file that have the same hash."""
-    kept, starts = _kept(text)
-    seen: Counter[str] = Counter()
-    found = []
-    for start in starts:
-        value = 0
-        for unit in (*kept[start : start + WINDOW], *[0] * (start + WINDOW - len(kept))):
-            value = (value * FACTOR + unit) & MASK
-        name = f"{value:x}"
-        seen[name] += 1
-        found.append(f"{name}:{seen[name]}")
-    return tuple(found)
+WEIGHTS = tuple(pow(FACTOR, WINDOW - 1 - place, MASK + 1) for place in range(WINDOW))
+"""What each unit of a window is multiplied by; units that the file has not are 0."""
 
 
-def _kept(text: str) -> tuple[list[int], list[int]]:
+class LineHashes:
+    """Of one file; only the lines that are asked for are hashed."""
+
+    def __init__(self, text: str) -> None:
+        kept, starts = _kept(text)
+        self.windows = [kept[start : start + WINDOW].tobytes() for start in starts]
+        seen: Counter[bytes] = Counter()
+        self.numbers: list[int] = []
+        for window in self.windows:
+            seen[window] += 1
+            self.numbers.append(seen[window])
+
+    def of(self, line: int) -> str | None:
+        """`hash:n` of a line from 1, n counting the lines of the file so far that have the same hash."""
+        if not 0 < line <= len(self.windows):
+            return None
+        return f"{_hashed(self.windows[line - 1]):x}:{self.numbers[line - 1]}"
+
+
+def _hashed(window: bytes) -> int:
+    units: array[int] = array("H", window)
+    return sum(unit * weight for unit, weight in zip(units, WEIGHTS, strict=False)) & MASK
+
+
+def _kept(text: str) -> tuple["array[int]", list[int]]:
     """The units that are hashed, and where in them each line starts."""
-    kept: list[int] = []
-    starts = [0]
-    for unit in _units(text):
-        if unit in SKIPPED:
-            continue
-        kept.append(unit)
-        if unit == LINE_FEED:
-            starts.append(len(kept))
-    kept.append(END_OF_FILE)
-    return kept, starts
-
-
-def _units(text: str) -> Iterator[int]:
-    """UTF-16 code units, CR and CRLF as LF."""
-    encoded = text.encode("utf-16-le", "surrogatepass")
-    after_return = False
-    for (unit,) in struct.iter_unpack("<H", encoded):
-        if not (unit == LINE_FEED and after_return):
-            yield LINE_FEED if unit == CARRIAGE_RETURN else unit
-        after_return = unit == CARRIAGE_RETURN
+    # In this order: a space between CR and LF parts two line ends.
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").translate(SPACES)
+    units = array("H", plain.encode(f"utf-16-{byteorder[0]}e", "surrogatepass"))
+    units.append(END_OF_FILE)
+    return units, [0, *(place + 1 for place, unit in enumerate(units) if unit == LINE_FEED)]

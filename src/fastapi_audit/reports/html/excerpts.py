@@ -1,11 +1,10 @@
-"""Source lines and diffs as a page shows them: numbered, the finding marked, nothing hidden."""
+"""Source lines as a page shows them: numbered, the finding marked, nothing hidden."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from fastapi_audit.lines import lines_of
-from fastapi_audit.model import Fix, Location
+from fastapi_audit.model import Location
 from fastapi_audit.reports.cells import visible
 
 AROUND = 2
@@ -13,9 +12,6 @@ AROUND = 2
 
 WIDEST = 400
 """Code points of a line; generated files have lines of megabytes."""
-
-LONGEST_DIFF = 60
-"""Lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +24,6 @@ class SourceLine:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """One line of a fix."""
-
-    kind: str
-    """`added`, `removed` or `kept`."""
-    text: str
-
-
 class Excerpts:
     """Of the project's files, each file split once."""
 
@@ -45,9 +32,9 @@ class Excerpts:
         self.files: dict[str, list[str]] = {}
 
     def at(self, place: Location) -> Iterator[SourceLine]:
-        """The lines around a place; nothing when the file is not at hand."""
+        """The lines around a place; nothing when they are not at hand, or the place is an empty line."""
         lines = self._lines(place.path)
-        if not 0 < place.line <= len(lines):
+        if not (0 < place.line <= len(lines) and lines[place.line - 1].strip()):
             return
         for number in range(max(1, place.line - AROUND), min(len(lines), place.line + AROUND) + 1):
             line = lines[number - 1].rstrip("\r\n")
@@ -55,18 +42,6 @@ class Excerpts:
                 yield _marked(place, line)
             else:
                 yield SourceLine(number, visible(line[:WIDEST]), "", "")
-
-    def diff(self, fix: Fix) -> Iterator[DiffLine]:
-        """What the fix changes, file by file, without the headers that name them twice."""
-        for path in sorted({edit.path for edit in fix.edits}):
-            text = self.text(path)
-            if text is None:
-                continue
-            changed = text
-            for edit in sorted((edit for edit in fix.edits if edit.path == path), key=lambda e: -e.start):
-                changed = changed[: edit.start] + edit.new + changed[edit.end :]
-            told = difflib.unified_diff(text.splitlines(), changed.splitlines(), lineterm="", n=1)
-            yield from (_diff_line(line) for line in list(told)[2:LONGEST_DIFF])
 
     def _lines(self, path: str) -> list[str]:
         if path not in self.files:
@@ -81,8 +56,3 @@ def _marked(place: Location, line: str) -> SourceLine:
     skipped = max(0, start - WIDEST // 2)
     before = ("…" if skipped else "") + visible(line[skipped:start])
     return SourceLine(place.line, before, visible(line[start : min(end, start + WIDEST)]), visible(line[end:][:WIDEST]))
-
-
-def _diff_line(line: str) -> DiffLine:
-    kinds = {"+": "added", "-": "removed"}
-    return DiffLine(kinds.get(line[:1], "kept"), visible(line[:WIDEST]))

@@ -21,7 +21,8 @@ from fastapi_audit.model import (
 from fastapi_audit.reports import Material, severity_of
 from fastapi_audit.reports.cells import visible
 from fastapi_audit.reports.change import Change, change_of
-from fastapi_audit.reports.html.excerpts import DiffLine, Excerpts, SourceLine
+from fastapi_audit.reports.html.diffs import DiffLine, Diffs
+from fastapi_audit.reports.html.excerpts import Excerpts, SourceLine
 from fastapi_audit.reports.html.text import lines
 from fastapi_audit.rule import Rule
 from fastapi_audit.scoring import CONSTANTS, Constants, gains
@@ -111,6 +112,7 @@ class View:
         self.material = material
         self.card: Scorecard = material.scorecard
         self.excerpts = Excerpts(material.text)
+        self.diffs = Diffs(material.text)
 
     @property
     def project(self) -> str:
@@ -161,6 +163,14 @@ class View:
         return Counter(finding.item for finding in self.found)
 
     @cached_property
+    def costs(self) -> Mapping[int, float]:
+        """Points that the findings of each item cost."""
+        costs = {item.number: 0.0 for item in self.card.items}
+        for finding in self.found:
+            costs[finding.item] = costs.get(finding.item, 0.0) + finding.points
+        return costs
+
+    @cached_property
     def results(self) -> Mapping[str, list[Result]]:
         """Rules without findings, by what came of them."""
         titles = {
@@ -193,8 +203,12 @@ class View:
 
     def route_findings(self, route: RouteRow) -> int:
         """Open findings that name the route."""
-        operations = {f"{method} {route.path}" for method in route.methods}
-        return sum(finding.operation in operations for finding in self.found)
+        return sum(self.by_operation[f"{method} {route.path}"] for method in set(route.methods))
+
+    @cached_property
+    def by_operation(self) -> Counter[str | None]:
+        """Open findings of each operation."""
+        return Counter(finding.operation for finding in self.found)
 
     @cached_property
     def change(self) -> Change | None:
@@ -233,7 +247,7 @@ class View:
                 for step in finding.trace
             ),
             visible(finding.fix.title) if finding.fix else "",
-            tuple(self.excerpts.diff(finding.fix)) if finding.fix else (),
+            tuple(self.diffs.of(finding.fix)) if finding.fix else (),
             tuple(self._exchanges(finding)),
         )
 
