@@ -24,6 +24,7 @@ from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
 from fastapi_audit.evidence.live.experiments.shared_answer import SharedAnswer
 from fastapi_audit.evidence.live.experiments.shutdown import Shutdown
+from fastapi_audit.evidence.live.experiments.split_limit import SplitLimit
 from fastapi_audit.evidence.live.experiments.wait_beside import WaitBeside
 from fastapi_audit.evidence.live.probing import (
     BUILT_IN,
@@ -163,6 +164,7 @@ __all__ = [
     "Settings",
     "SharedAnswer",
     "Shutdown",
+    "SplitLimit",
     "Stamps",
     "Start",
     "Statement",

@@ -9,7 +9,7 @@ with two workers, 20 of 60 requests passed a limit of ten. A restart sets all co
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Project, Resource
+from fastapi_audit.evidence import Project, Resource, SplitLimit
 from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -33,18 +33,24 @@ rule = Rule(
             @limiter.limit("4/minute")
             def leads(request: Request) -> str:
                 return "ok"
-            """
+            """,
+            live=False,  # one process counts for itself only
         ),
         Bad(
             {
                 "main.py": """
-                from fastapi import FastAPI
+                from fastapi import FastAPI, Request
                 from slowapi import Limiter
                 from slowapi.util import get_remote_address
 
                 limiter = Limiter(key_func=get_remote_address, storage_uri="memory://")  # finding
                 app = FastAPI()
                 app.state.limiter = limiter
+
+                @app.get("/leads")
+                @limiter.limit("20/minute")
+                def leads(request: Request) -> str:
+                    return "ok"
                 """,
                 "Dockerfile": """
                 FROM python:3.12-slim
@@ -65,7 +71,8 @@ rule = Rule(
             third = Limiter(key_func=get_remote_address, storage_uri=os.environ.get("REDIS_URL", "memory://"))
             app = FastAPI()
             app.state.limiter = limiter
-            """
+            """,
+            live=False,  # there is no Redis
         ),
         Good(
             {
@@ -80,6 +87,38 @@ rule = Rule(
                 """,
                 ".env": """
                 RATELIMIT_STORAGE_URL=redis://cache:6379/0
+                """,
+            },
+            live=False,  # there is no Redis
+        ),
+        Good(
+            {
+                "main.py": """
+                import sqlite3
+                import time
+
+                from fastapi import FastAPI, HTTPException, Request
+
+                app = FastAPI()
+
+                def count(address: str) -> int:
+                    with sqlite3.connect("counts.db", timeout=10) as counts:
+                        counts.execute("CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, number INTEGER)")
+                        counts.execute(
+                            "INSERT INTO counts VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET number = number + 1",
+                            (f"{address} {time.time() // 0.3}",),
+                        )
+                        return counts.execute("SELECT number FROM counts ORDER BY rowid DESC").fetchone()[0]
+
+                @app.get("/leads")
+                def leads(request: Request) -> str:
+                    if count(request.client.host) > 8:
+                        raise HTTPException(429)
+                    return "ok"
+                """,
+                "Dockerfile": """
+                FROM python:3.12-slim
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--workers", "3"]
                 """,
             }
         ),
@@ -106,6 +145,20 @@ def limiters(resource: Resource, project: Project) -> Iterator[Finding]:
         "restart forgets them. Share the counts with `storage_uri`.",
         severity=None if several else Severity.MEDIUM,
     )
+
+
+@rule.check
+def on_the_wire(limit: SplitLimit) -> Iterator[Finding]:
+    if limit.served is not None:
+        yield Finding(
+            "Each worker counts for itself: a client that one of them refuses is served by the next. Share the counts with "
+            "`storage_uri`.",
+            # Of the limiter, which serves all operations.
+            observations=(
+                limit.refused.observation(f"after {limit.allowed} answers one worker refuses `{limit.operation}`"),
+                limit.served.observation("meanwhile another one serves the same client, again and again"),
+            ),
+        )
 
 
 def _set_outside(project: Project) -> bool:

@@ -166,10 +166,13 @@ def reason_of(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[httpx.AsyncClient]:
-    """Neither proxies nor credentials of the environment, certificates verified, each connection used once."""
+async def connected(*, kept: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+    """Neither proxies nor credentials of the environment, certificates verified, each connection used once.
+
+    With `kept` all requests go over one connection, and so to one process of the server, one after the other.
+    """
     # A connection on which a handler crashed may or may not be closed: the next request on it proves nothing.
-    limits = httpx.Limits(max_keepalive_connections=0)
+    limits = httpx.Limits(max_keepalive_connections=1 if kept else 0, max_connections=1 if kept else None)
     async with httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=limits, timeout=None) as http:  # noqa: S113  every request is under a limit of its own
         # No cookie of one experiment reaches another.
         http.cookies.jar.set_policy(_NoCookies())

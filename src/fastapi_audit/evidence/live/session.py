@@ -29,11 +29,13 @@ class Phase(IntEnum):
 
     LOOK = 1
     """A few harmless requests."""
-    MEASURE = 2
+    COUNT = 2
+    """Needs limits that nobody has used up yet, and uses them up."""
+    MEASURE = 3
     """Many harmless requests."""
-    STRESS = 3
+    STRESS = 4
     """Bursts, abuse and everything else that may use up a limit or a connection."""
-    END = 4
+    END = 5
     """The server is gone afterwards."""
 
 

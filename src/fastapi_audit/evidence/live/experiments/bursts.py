@@ -108,11 +108,16 @@ async def observe(session: Session) -> AsyncIterator[Bursts]:
     yield Bursts(len(session.operations), tuple(tried))
 
 
-async def _readings(session: Session) -> AsyncIterator[Burst]:
+def readings(session: Session) -> Sequence[ServedOperation]:
+    """Those that a limit for users may stand before, the shortest first."""
     paths = {each: path for each in session.safe_operations if (path := each.path()) is not None}
     for_users = [each for each in paths if not NOT_FOR_USERS.fullmatch(each.template)]
+    return sorted(for_users, key=lambda each: len(paths[each]))[:CANDIDATES]
+
+
+async def _readings(session: Session) -> AsyncIterator[Burst]:
     found = 0
-    for operation in sorted(for_users, key=lambda each: len(paths[each]))[:CANDIDATES]:
+    for operation in readings(session):
         first = await session.call(operation)
         if first.ok or first.status == TOO_MANY:
             found += 1
