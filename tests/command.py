@@ -12,8 +12,8 @@ SECONDS = 60
 ORDINARY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.geteuid() == 0 else []
 """In front of a command: root too obeys the permissions of files then."""
 
-KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
-"""No setting of the machine that runs the tests reaches the command."""
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
+"""No setting of the machine that runs the tests reaches the command, but that its branches are to be counted."""
 
 APPLICATION = """\
 from fastapi import FastAPI

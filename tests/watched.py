@@ -80,6 +80,7 @@ def watched(*arguments: str | Path, cwd: Path, home: Path, seconds: float = SECO
     log.unlink(missing_ok=True)
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     inherited = [kept["PYTHONPATH"]] if "PYTHONPATH" in kept else []
+    kept.pop("COVERAGE_PROCESS_CONFIG", None)  # the count would be taken for a file of ours
     environment = kept | {
         "HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(tools), *inherited]),

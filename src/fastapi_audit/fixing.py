@@ -1,7 +1,6 @@
 """Applies fixes to files: each whole or not at all, and again until nothing is left to fix."""
 
 import difflib
-import os
 import tokenize
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,9 +9,9 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from fastapi_audit.model import Edit, Finding, Fix
+from fastapi_audit.replacing import replace_files
 
 ROUNDS = 10
 """Two fixes that touch the same text take two rounds; more rounds than this mean that they undo each other."""
@@ -177,7 +176,7 @@ class _Round:
         """Writes all files or, when one of them cannot be written, none; yields what was written."""
         changes = [change for change in self.changes() if change.before != change.after]
         try:
-            _write({self.documents[c.path].place: self.documents[c.path].encoded(c.after) for c in changes})
+            replace_files({self.documents[c.path].place: self.documents[c.path].encoded(c.after) for c in changes})
         except OSError as error:
             paths = ", ".join(change.path for change in changes)
             self.refused.append(f"{paths}: not fixed: {error.strerror}: make room or make them writable and run again")
@@ -253,22 +252,6 @@ def _is_utf8(content: bytes) -> bool:
     with suppress(SyntaxError):
         return tokenize.detect_encoding(BytesIO(content).readline)[0] in ("utf-8", "utf-8-sig")
     return False
-
-
-def _write(contents: Mapping[Path, bytes]) -> None:
-    """Every file is written beside its place first, so that a full disk or a closed folder leaves all as they were."""
-    written: dict[Path, Path] = {}
-    try:
-        for place, content in contents.items():
-            with NamedTemporaryFile(dir=place.parent, prefix=".fastapi-audit-", delete=False) as draft:
-                written[place] = Path(draft.name)
-                draft.write(content)
-                os.fchmod(draft.fileno(), place.stat().st_mode)
-        for place, draft_place in written.items():
-            draft_place.replace(place)
-    finally:
-        for draft_place in written.values():
-            draft_place.unlink(missing_ok=True)
 
 
 def _changes(root: Path, original: Mapping[str, str]) -> Iterator[Change]:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from fastapi_audit import __version__
 from fastapi_audit.evidence import Gathering, Stamps, cache_directory, digest, is_private, stamp
 from fastapi_audit.model import Scorecard
 from fastapi_audit.packing import packed, unpacked
+from fastapi_audit.replacing import replace_files
 
 MOST_RESULTS = 64
 LARGEST = 100_000_000
@@ -29,13 +29,13 @@ class Earlier:
     def __init__(self, gathering: Gathering, *asked: object) -> None:
         root = gathering.root.resolve()
         self._stamps = Stamps.now(root, gathering.exclude)
-        self._folder = (gathering.cache or cache_directory()) / "results"
-        self._path = self._folder / f"{digest((str(root), asked, _program()))}.json"
+        place = gathering.cache or cache_directory()
+        self._path = place / "results" / f"{digest((str(root), asked, _program()))}.json" if place else None
 
     def scorecard(self) -> Scorecard | None:
         """The scorecard, when it would come out the same again."""
         with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
-            if not is_private(self._folder) or self._path.stat().st_size > LARGEST:
+            if self._path is None or not is_private(self._path.parent) or self._path.stat().st_size > LARGEST:
                 return None
             checksum, _, written = self._path.read_bytes().partition(b"\n")
             if checksum != _checksum(written):
@@ -49,37 +49,27 @@ class Earlier:
     def keep(self, card: Scorecard, looked_at: Iterable[str]) -> None:
         """Keeps a scorecard that is whole for the next time, unless a file changed meanwhile or only just before."""
         before, after = self._stamps, Stamps.of(self._stamps.root, self._stamps.paths)
-        if card.incomplete or not after.settled or before.files != after.files:
+        if self._path is None or card.incomplete or not after.settled or before.files != after.files:
             return
         with suppress(OSError, ValueError, TypeError, RecursionError):
             written = json.dumps([after.files, after.beside(looked_at), packed(card)]).encode()
             if len(written) > LARGEST:
                 return
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if is_private(self._folder):
-                self._write(_checksum(written) + b"\n" + written)
-                self._forget_oldest()
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if is_private(self._path.parent):
+                # Another scan may be reading; what is kept is for its owner only.
+                replace_files({self._path: _checksum(written) + b"\n" + written}, mode=0o600)
+                _forget_oldest(self._path)
 
-    def _write(self, content: bytes) -> None:
-        """All or nothing: another scan may be reading."""
-        descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=".new")  # readable by its owner only
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(name).replace(self._path)
-        # Ctrl-C too: a draft that is left behind would take up room until the oldest results are forgotten.
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
-    def _forget_oldest(self) -> None:
-        """The newest results stay, as many as may; what a killed scan left behind goes with the oldest."""
-        found = sorted(((s[1], s[0], p) for p in self._folder.iterdir() if (s := stamp(p))), reverse=True)
-        together = 0
-        for place, (_, size, path) in enumerate(found):
-            together += size
-            if place >= MOST_RESULTS or (together > LARGEST and path != self._path):
-                path.unlink(missing_ok=True)
+def _forget_oldest(newest: Path) -> None:
+    """The newest results stay, as many as may; what a killed scan left behind goes with the oldest."""
+    found = sorted(((s[1], s[0], p) for p in newest.parent.iterdir() if (s := stamp(p))), reverse=True)
+    together = 0
+    for place, (_, size, path) in enumerate(found):
+        together += size
+        if place >= MOST_RESULTS or (together > LARGEST and path != newest):
+            path.unlink(missing_ok=True)
 
 
 def _checksum(content: bytes) -> bytes:

@@ -30,7 +30,7 @@ def write(path: Folder = Path(), *, file: File = None, config: Config = None, is
     """Write every finding that counts now; what was accepted before and is gone is forgotten."""
     place, card = _scanned(path, file, config, isolated=isolated)
     accepted = [Accepted.of(finding) for finding in card.findings if finding.counts]
-    save(place, written(accepted))
+    save(place, written(accepted), "the baseline")
     warn(f"{counted(len(accepted), 'finding')} accepted in {place}")
 
 
@@ -43,7 +43,7 @@ def prune(path: Folder = Path(), *, file: File = None, config: Config = None, is
         raise UsageError(message)
     before = read(place, str(place))
     stale = before.stale(card.results)
-    save(place, written(entry for entry in before.entries if entry not in stale))
+    save(place, written(entry for entry in before.entries if entry not in stale), "the baseline")
     warn(f"{counted(len(stale), 'finding')} removed from {place}, {len(before.entries) - len(stale)} left")
 
 

@@ -1,10 +1,12 @@
 """`fastapi-audit init`: a config, a pre-commit hook and a GitHub workflow for a project, where it has none."""
 
 import json
+import os
 import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import EEXIST
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,7 @@ from fastapi_audit.cli.settings import Target
 from fastapi_audit.cli.streams import say
 from fastapi_audit.config import OWN_FILES, TABLE, VCS, discover
 from fastapi_audit.errors import UsageError
+from fastapi_audit.replacing import replace_files
 
 HOOKS = ".pre-commit-config.yaml"
 WORKFLOW = ".github/workflows/fastapi-audit.yml"
@@ -57,11 +60,17 @@ class Step:
                 message = f"{self.file}: its folder is a link out of the repository, so it was not written"
                 raise UsageError(message)
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a" if self.file.is_file() else "x", encoding="utf-8", newline="") as stream:
-                stream.write(self.text)
+            replace_files({self.file: self._before() + self.text.encode()})
         except OSError as error:
             message = f"{self.file}: cannot be written: {error.strerror}"
             raise UsageError(message) from None
+
+    def _before(self) -> bytes:
+        if self.file.is_file():
+            return self.file.read_bytes()
+        if self.file.exists() or self.file.is_symlink():
+            raise FileExistsError(EEXIST, os.strerror(EEXIST))
+        return b""
 
     def told(self, repository: Path, *, dry_run: bool) -> Iterator[str]:
         """What was done, or would be."""

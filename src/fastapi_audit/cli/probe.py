@@ -12,6 +12,7 @@ from fastapi_audit.cli.output import Output
 from fastapi_audit.cli.probing import Wishes
 from fastapi_audit.cli.progress import progress
 from fastapi_audit.cli.settings import Target, listed, rules_of, settings
+from fastapi_audit.cli.streams import save
 from fastapi_audit.errors import UsageError
 from fastapi_audit.evidence import Live, Probing
 from fastapi_audit.model import ExitCode
@@ -100,11 +101,7 @@ def _export(live: Live | None, file: Path) -> None:
             + "; no operation may be called"
         )
         raise UsageError(message)
-    try:
-        file.write_text(live.locustfile, encoding="utf-8")
-    except OSError as error:
-        message = f"{file} cannot be written: {error.strerror}"
-        raise UsageError(message) from error
+    save(file, live.locustfile, "the locustfile")
 
 
 def name_of(probing: Probing) -> str:

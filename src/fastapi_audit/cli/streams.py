@@ -3,12 +3,11 @@
 import os
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TextIO
 
 from fastapi_audit.errors import UsageError
+from fastapi_audit.replacing import replace_files
 from fastapi_audit.reports import Look
 
 NARROWEST, WIDEST = 60, 120
@@ -56,9 +55,13 @@ def _to_stdout(content: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # The reader has gone, as with `| head`; the exit code still tells what was found.
+    except OSError as error:
+        # Python would try once more at its end, and complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader may have gone, as with `| head`; the exit code still tells what was found.
+        if not isinstance(error, BrokenPipeError):
+            message = f"stdout: the report cannot be written: {error.strerror}"
+            raise UsageError(message) from None
 
 
 def warn(text: str) -> None:
@@ -69,37 +72,17 @@ def warn(text: str) -> None:
     sys.stderr.write(visible(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-def save(path: Path, text: str) -> None:
-    """Writes a report to a file, so that a reader sees the old one or the new one, never half of it."""
+def save(path: Path, text: str, what: str = "the report") -> None:
+    """Writes a file, so that a reader sees the old one or the new one, never half of it."""
     try:
         # A device or a pipe, such as /dev/stdout, is written to; only a file can be replaced.
         if path.exists() and not path.is_file():
             path.write_bytes(_encoded(text))
         else:
-            _replace(path.resolve(), _encoded(text))
+            replace_files({path.resolve(): _encoded(text)})
     except OSError as error:
-        message = f"{path}: the report cannot be written: {error.strerror}"
+        message = f"{path}: {what} cannot be written: {error.strerror}"
         raise UsageError(message) from None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
-        try:
-            draft.write(content)
-            draft.close()
-            # A temporary file is private; a report has the permissions that any new file would get.
-            Path(draft.name).chmod(0o666 & ~_umask())
-            Path(draft.name).replace(path)
-        except OSError:
-            with suppress(OSError):
-                Path(draft.name).unlink()
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _encoded(text: str) -> bytes:

@@ -57,3 +57,45 @@ def test_shared_work_gives_what_one_process_gives() -> None:
     contents = [b"x = %d\n" % n + b"# filler\n" * (WORTH_SHARING // 40) for n in range(7)] + [b"def broken(:\n"]
 
     assert extract_all(contents) == [extract(content) for content in contents]
+
+
+def test_a_damaged_store_is_begun_anew(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store, key = Store(tmp_path), key_of(APP)
+    store.write({key: extract(APP)})
+    (file,) = tmp_path.iterdir()
+    for damage in (b"damaged", file.read_bytes()[:5000], b"SQLite format 3\0" + b"\xff" * 9000):
+        file.write_bytes(damage)
+        assert store.read([key]) == {}
+        store.write({key: extract(APP)})
+
+        assert store.read([key]) == {key: extract(APP)}
+
+
+def test_a_damaged_value_is_not_taken_for_facts(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store, keys = Store(tmp_path), [key_of(APP), key_of(b"x = 1\n")]
+    whole = {keys[0]: extract(APP), keys[1]: extract(b"x = 1\n")}
+    store.write(whole)
+    (file,) = tmp_path.iterdir()
+    written = file.read_bytes()
+    assert written.count(b"fastapi") > 0
+    file.write_bytes(written.replace(b"fastapi", b"fastapo"))
+    assert store.read(keys) == {keys[1]: whole[keys[1]]}
+    store.write({keys[0]: whole[keys[0]]})
+
+    assert store.read(keys) == whole
+
+
+def test_the_journal_of_a_killed_writer_is_not_rolled_back_into_a_new_store(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store, key = Store(tmp_path), key_of(APP)
+    store.write({key: extract(APP)})
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(b"damaged" * 2000)
+    journal = file.with_name(f"{file.name}-journal")
+    journal.write_bytes(bytes.fromhex("d9d505f920a163d7") + b"\0" * 504)
+    store.write({key: extract(APP)})
+
+    assert store.read([key]) == {key: extract(APP)}
+    assert not journal.exists()

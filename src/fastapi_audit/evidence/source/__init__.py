@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source.cache import Store, key_of
-from fastapi_audit.evidence.source.facts import Facts
+from fastapi_audit.evidence.source.facts import Facts, in_utf8
 from fastapi_audit.evidence.source.files import Tree
 from fastapi_audit.evidence.source.link import Source
 from fastapi_audit.evidence.source.modules import Modules
@@ -21,7 +21,7 @@ def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None)
         facts = _facts(contents, store)
         modules = Modules()
         for path, content in contents.items():
-            modules.add(path, facts[path], content)
+            modules.add(path, facts[path], in_utf8(content))
         modules.link(tree.python)
         source = Source(modules, auth_names)
     source.unresolved[:0] = [

@@ -84,6 +84,20 @@ def parse(source: bytes) -> ast.Module:
         raise UnreadableError(str(problem) or "is nested too deeply to be read") from problem
 
 
+_DECLARED = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#.*?coding[:=][ \t]*(?!utf-?8)[-\w.]+", re.IGNORECASE)
+
+
+def in_utf8(source: bytes) -> bytes:
+    """The bytes in which `ast` counts columns: those of the file, unless it declares another encoding."""
+    if not _DECLARED.match(source):
+        return source
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return source.decode(encoding).encode()
+    except (SyntaxError, LookupError, ValueError):
+        return source
+
+
 def _comments(source: bytes) -> Iterator[Raw]:
     """`(line, column, rules, reason, whole file, alone)` of every comment that speaks to us."""
     try:

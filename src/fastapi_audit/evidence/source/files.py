@@ -1,6 +1,8 @@
 """Finds the files of a project: gitignore-aware, bounded, never out of the tree."""
 
 import os
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,10 +122,13 @@ def _spec(lines: Sequence[str]) -> "Spec | None":
         return None
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  36 ms, and many trees have no patterns
 
-    try:
-        return GitIgnoreSpec.from_lines(patterns)
-    except ValueError:
-        return None
+    # What `[[` may mean to Python one day is nothing that the user of a project could mend.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return GitIgnoreSpec.from_lines(patterns)
+        except (ValueError, re.error):
+            return None
 
 
 def _ignored(path: str, ignores: "list[tuple[str, Spec]]", exclude: "Spec | None") -> bool:

@@ -40,14 +40,12 @@ def call_function(
     """Follows a function of the program with these arguments; without composing, only what it returns."""
     node = function.node
     if isinstance(node, syntax.Lambda):
-        scope = Scope(function.file, function.scope, function=function)
-        bind_parameters(evaluation, function, args, keywords, scope)
-        return evaluation.evaluate(node.body, scope)
+        return _call_lambda(evaluation, function, node, args, keywords)
     if not evaluation.composing:
         return evaluation.returned(function)
     if not _worth_following(evaluation, function, args, keywords):
         return evaluation.returned(function)
-    if evaluation.following.stack.count(node) > 1 or len(evaluation.following.stack) >= DEEPEST_CALL:
+    if _is_too_deep(evaluation, node):
         lost(evaluation, function, args, keywords, site)
         return evaluation.returned(function)
     evaluation.following.called.add(id(node))
@@ -66,6 +64,30 @@ def call_function(
     result = _result(evaluation, function, frame.returned)
     is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
     return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
+
+
+def _call_lambda(
+    evaluation: "Evaluation",
+    function: FunctionValue,
+    node: syntax.Lambda,
+    args: tuple[Value, ...],
+    keywords: dict[str, Value],
+) -> Value:
+    """What its expression gives; one that calls itself without an end is unknown."""
+    if _is_too_deep(evaluation, node):
+        return Unknown("a lambda that calls itself")
+    scope = Scope(function.file, function.scope, function=function)
+    evaluation.following.stack.append(node)
+    try:
+        bind_parameters(evaluation, function, args, keywords, scope)
+        return evaluation.evaluate(node.body, scope)
+    finally:
+        evaluation.following.stack.pop()
+
+
+def _is_too_deep(evaluation: "Evaluation", node: syntax.FunctionDef | syntax.Lambda) -> bool:
+    stack = evaluation.following.stack
+    return stack.count(node) > 1 or len(stack) >= DEEPEST_CALL
 
 
 def _worth_following(

@@ -1,0 +1,81 @@
+"""What `make fuzz` has found, each with the smallest input that shows it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastapi_audit.errors import UsageError
+from fastapi_audit.evidence import Class, Function, Gathering, gather
+from fastapi_audit.model import LatencyRow, Verdict
+from fastapi_audit.reports import Look
+from fastapi_audit.reports.json import render
+from fastapi_audit.reports.reading import read_scorecard
+from scanned import scan
+from small_project import material
+
+APPLICATION = b"from fastapi import FastAPI\n\napp = FastAPI()\n\n"
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_signature_ends_before_what_ends_its_line(tmp_path: Path, ends: str) -> None:
+    (tmp_path / "main.py").write_bytes(APPLICATION + f"class Aé:{ends}    def f(self): ...{ends}".encode())
+    project = gather(Gathering(tmp_path, use_cache=False))
+
+    assert [each.location.end_column for each in project.subjects(Class) if isinstance(each, Class)] == [10]
+    assert [each.location.end_column for each in project.subjects(Function) if isinstance(each, Function)] == [21]
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+def test_an_error_rate_that_is_none_is_refused(tmp_path: Path, rate: float) -> None:
+    row = LatencyRow("GET /", 9, 0, 1, 2, 1, 3, 4, 200, Verdict.PASS, 0.5, 0.01, Verdict.PASS)
+    document = json.loads(render(material(latencies=(row,)), Look()))
+    (tmp_path / "scan.json").write_text(json.dumps(document))
+    assert read_scorecard(tmp_path / "scan.json").latencies[0].error_high == 0.5
+
+    document["latencies"][0]["error_high"] = rate
+    (tmp_path / "scan.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match=r"`latencies\.0\.error_high`"):
+        read_scorecard(tmp_path / "scan.json")
+
+
+@pytest.mark.parametrize("lines", [b"[[\n", b"a[[b]\n", b"[a--b]\n[a||b]\n[a~~b]\n[a&&b]\n", b"[z-a]\n"])
+def test_an_odd_pattern_of_what_is_ignored_is_no_warning(lines: bytes) -> None:
+    audit = scan({".gitignore": lines, "main.py": APPLICATION})
+
+    assert audit is not None
+    assert audit.project.files == 1
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"f = lambda x: f(x)\nf(1)\n",
+        b"f = lambda x: f(*[f(x)], **x)\nf(1)\n",
+        b"x = (lambda f: f(f))(lambda f: f(f))\n",
+        b"f = lambda x: g(x)\ng = lambda x: f(x)\ng(1)\n",
+        b"f = lambda a=(lambda: f()): a()\nf()\n",
+        b"def f(a=lambda: f()):\n    return a()\nf()\n",
+    ],
+)
+def test_a_lambda_that_calls_itself_comes_to_an_end(program: bytes) -> None:
+    audit = scan({"main.py": APPLICATION + b"@app.get('/')\nasync def home(): return 1\n" + program})
+
+    assert audit is not None
+    assert [route.path for route in audit.scorecard.routes] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"), [("latin-1", "é"), ("latin-1", "Â"), ("cp1252", "€"), ("shift_jis", "表")]
+)
+def test_columns_are_those_of_the_encoding_that_a_file_declares(encoding: str, word: str) -> None:
+    line = f"@app.get('/{{{word}')\nasync def get(): time.sleep(1); return '{{{word}'  # {word}\n"
+    source = f"# coding: {encoding}\nimport time\n{APPLICATION.decode()}{line}"
+    audit = scan({"main.py": source.encode(encoding)})
+
+    assert audit is not None
+    assert audit.project.text("main.py") == source
+    (blocking,) = [f for f in audit.scorecard.findings if f.rule == "blocking-call"]
+    assert blocking.location is not None
+    assert (blocking.location.line, blocking.location.column) == (8, 18)
+    assert audit.scorecard.routes[0].path == f"/{{{word}"
