@@ -10,6 +10,7 @@ from fastapi_audit.model import (
     EvidenceKind,
     Finding,
     Location,
+    Observation,
     Outcome,
     Refutation,
     Result,
@@ -140,6 +141,7 @@ class TestLive:
     """What was seen on the wire, and what could not be looked at."""
 
     SEEN = Exchange("GET", "/", status=200, complete=True)
+    SHOWN = Observation(EvidenceKind.LIVE, "it answered 500")
 
     def judged(self, live: Live, check: Callable[..., Iterator[Finding | Refutation]], **known: object) -> Result:
         made = rule()
@@ -174,6 +176,30 @@ class TestLive:
             Confidence.HIGH,
             (EvidenceKind.LIVE,),
         )
+
+    def test_findings_of_one_cause_are_one_that_names_its_operations(self) -> None:
+        def crashes(_answer: CrossOriginAnswer) -> Iterator[Finding]:
+            for number, cause in enumerate(("KeyError at a line", "KeyError at a line", "TypeError", "", "")):
+                yield Finding(f"{number} crashes", operation=f"GET /{number}", cause=cause, observations=(self.SHOWN,))
+            yield Finding("1 crashed each time", operation="GET /1")
+
+        found = self.judged(Live("", self.subjects), crashes).findings
+
+        assert [(each.operation, each.also) for each in found] == [
+            ("GET /0", ("GET /1",)),
+            ("GET /2", ()),
+            ("GET /3", ()),
+            ("GET /4", ()),
+        ]
+        assert found[0].observations == (self.SHOWN,)
+
+    def test_operations_that_stand_at_one_line_are_one_finding_of_all_of_them(self) -> None:
+        def waits(_answer: CrossOriginAnswer) -> Iterator[Finding]:
+            yield from (Finding("waits", PLACE, f"GET /{name}") for name in "ba")
+
+        (one,) = self.judged(Live("", self.subjects), waits).findings
+
+        assert (one.operation, one.also) == ("GET /b", ("GET /a",))
 
     def test_a_refutation_is_kept_beside_a_pass(self) -> None:
         result = self.judged(Live("", self.subjects), self.refuted)

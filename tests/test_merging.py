@@ -192,3 +192,45 @@ def test_merging_again_changes_nothing() -> None:
 
     assert joined(once) == once
     assert joined(once, once) == once
+
+
+def of_one_cause(*further: str, **known: object) -> Finding:
+    return on_the_wire(operation="GET /files/{name}", also=further, **known)
+
+
+def test_of_one_cause_in_several_operations_what_the_files_say_too_is_taken_apart() -> None:
+    found = joined(
+        result(suspected(operation="GET /users", location=Location("app/main.py", 21))),
+        result(of_one_cause("GET /other", "GET /users")),
+    )
+
+    told = {(each.operation, each.also, each.evidence[0]) for each in found.findings}
+    assert told == {
+        ("GET /users", (), EvidenceKind.SOURCE),
+        ("GET /files/{name}", ("GET /other",), EvidenceKind.LIVE),
+    }
+    assert all(each.status is Status.CONFIRMED and SEEN in each.observations for each in found.findings)
+
+
+def test_a_cause_that_knows_its_line_stays_whole_where_the_files_speak_of_that_line() -> None:
+    place = Location("app/main.py", 30)
+    found = only(joined(result(suspected(location=place)), result(of_one_cause("GET /users", location=place))))
+
+    assert (found.message, set(found.also)) == ("`accept` serves anyone", {"GET /users", "GET /files/{name}"})
+
+
+def test_two_probes_that_share_an_operation_speak_of_one_cause() -> None:
+    later = on_the_wire(operation="GET /a", also=("GET /users",))
+    found = only(joined(result(of_one_cause("GET /users")), result(later)))
+
+    assert {found.operation, *found.also} == {"GET /a", "GET /files/{name}", "GET /users"}
+
+
+def test_the_words_of_one_cause_name_a_few_operations_and_count_the_rest() -> None:
+    few = of_one_cause("GET /users")
+    many = of_one_cause(*(f"GET /{number}" for number in range(9)))
+
+    assert few.words == "anyone is served 1 more operation of the same cause: `GET /users`."
+    assert many.words.endswith(
+        "9 more operations of the same cause: `GET /0`, `GET /1`, `GET /2`, `GET /3`, `GET /4` and 4 more."
+    )

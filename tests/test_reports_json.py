@@ -44,7 +44,14 @@ def full() -> Material:
     place = Location("app/main.py", 2, 5, 2, 13)
     fix = Fix("check first", (Edit("app/main.py", 30, "accept()", "check()"),), safe=True)
     return material(
-        finding(operation="WS /socket", trace=(Step(place, "calls"),), fix=fix, observations=(SEEN,), points=12.345678),
+        finding(
+            operation="WS /socket",
+            also=("WS /feed",),
+            trace=(Step(place, "calls"),),
+            fix=fix,
+            observations=(SEEN,),
+            points=12.345678,
+        ),
         finding(location=None, suppressed=Suppression("comment", "known")),
         caps=(Cap(64, "one high finding", ("0" * 32,)),),
         middleware=(MiddlewareRow("app.main.Timing", place, condition="settings.timing"),),
@@ -100,6 +107,7 @@ def test_a_finding_is_told_whole() -> None:
         "message": "`accept` serves anyone",
         "location": {"path": "app/main.py", "line": 2, "column": 5, "end_line": 2, "end_column": 13},
         "operation": "WS /socket",
+        "also": ["WS /feed"],
         "trace": [
             {
                 "location": {"path": "app/main.py", "line": 2, "column": 5, "end_line": 2, "end_column": 13},

@@ -1,7 +1,7 @@
 """One rule against the evidence: what it looked at, what it found, or why nothing is known."""
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.evidence import Call, Function, Project, Reach, Route
@@ -119,17 +119,38 @@ def _operation(subject: object) -> str | None:
             return None
 
 
-def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
+def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     """One finding for each place, or operation where no place is known; the first one's words are kept."""
+    said = list(findings)
+    crashed = {each.operation: each.location for each in said if each.cause}
     at: dict[object, Finding] = {}
-    for finding in findings:
-        key = finding.location or finding.operation or finding.message
+    for finding in said:
+        key = finding.location or crashed.get(finding.operation) or finding.operation or finding.message
         known = at.setdefault(key, finding)
         if known is not finding:
             evidence = tuple(dict.fromkeys((*known.evidence, *finding.evidence)))
-            seen = tuple(dict.fromkeys((*known.observations, *finding.observations)))[:OBSERVATIONS]
-            at[key] = replace(known, evidence=evidence, fix=known.fix or finding.fix, observations=seen)
-    yield from sorted(at.values(), key=lambda finding: finding.order)
+            live = EvidenceKind.LIVE in known.evidence
+            # What was seen of another operation says nothing new.
+            told = () if live and finding.operation != known.operation else finding.observations
+            seen = tuple(dict.fromkeys((*known.observations, *told)))[:OBSERVATIONS]
+            also = _also(known, finding) if live else ()
+            at[key] = replace(known, evidence=evidence, fix=known.fix or finding.fix, observations=seen, also=also)
+    yield from sorted(_of_one_cause(at.values()), key=lambda finding: finding.order)
+
+
+def _of_one_cause(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What the probe saw of several operations, one finding for each cause: its first operation shows it."""
+    by_cause: dict[object, Finding] = {}
+    for finding in sorted(findings, key=lambda each: each.operation or ""):
+        key = finding.cause or id(finding)
+        known = by_cause.get(key)
+        by_cause[key] = replace(known, also=_also(known, finding)) if known else finding
+    yield from by_cause.values()
+
+
+def _also(known: Finding, other: Finding) -> tuple[str, ...]:
+    named = {*known.also, *other.also, *filter(None, (other.operation,))} - {known.operation}
+    return tuple(sorted(named))
 
 
 def _signed(rule: Rule, finding: Finding, note: str) -> Finding:

@@ -99,13 +99,29 @@ def _joined(findings: Sequence[Finding], operations: _Operations) -> Iterator[Fi
     """Findings of one rule, those of the files first: they know the place."""
     still, seen = [f for f in findings if not _on_the_wire(f)], [f for f in findings if _on_the_wire(f)]
     by_place = list(_by_place(still))
-    placed = [_placed(finding, operations) for finding in seen]
+    apart = [each for finding in seen for each in _apart(finding, still, operations)]
+    placed = [_placed(finding, operations) for finding in apart]
     used: set[int] = set()
     for finding in by_place:
         speaking = [each for each in placed if _speaks_of(each, finding, operations)]
         used.update(map(id, speaking))
         yield _confirmed(finding, speaking)
     yield from _by_operation([each for each in placed if id(each) not in used], operations)
+
+
+def _apart(seen: Finding, still: Iterable[Finding], operations: _Operations) -> Iterator[Finding]:
+    """What was seen of several operations, without those that the files speak of: these are findings of their own."""
+    if not seen.also or seen.location or seen.operation is None:
+        yield seen
+        return
+    spoken_of = {operations.key(each.operation) for each in still if each.operation}
+    every = (seen.operation, *seen.also)
+    alone = [each for each in every if operations.key(each) in spoken_of]
+    rest = [each for each in every if each not in alone]
+    for each in alone:
+        yield replace(seen, operation=each, also=())
+    if rest:
+        yield replace(seen, operation=rest[0], also=tuple(rest[1:]))
 
 
 def _on_the_wire(finding: Finding) -> bool:
@@ -122,11 +138,19 @@ def _by_place(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _by_operation(findings: Iterable[Finding], operations: _Operations) -> Iterator[Finding]:
-    at: dict[object, Finding] = {}
+    """Findings that share an operation are one; those of one cause speak of several."""
+    kept: list[Finding] = []
+    at: dict[object, int] = {}
     for finding in findings:
-        key = operations.key(finding.operation) if finding.operation else finding.message
-        at[key] = _confirmed(at[key], [finding]) if key in at else finding
-    yield from at.values()
+        every = (finding.operation, *finding.also) if finding.operation else ()
+        keys: list[object] = [operations.key(each) for each in every] or [finding.message]
+        place = next((at[key] for key in keys if key in at), len(kept))
+        at.update(dict.fromkeys(keys, place))
+        if place == len(kept):
+            kept.append(finding)
+        else:
+            kept[place] = _confirmed(kept[place], [finding])
+    yield from kept
 
 
 def _placed(finding: Finding, operations: _Operations) -> Finding:
@@ -164,8 +188,16 @@ def _confirmed(finding: Finding, others: Sequence[Finding]) -> Finding:
             confidence=Confidence.HIGH if confirmed else finding.confidence,
             fix=finding.fix or other.fix,
             suppressed=_suppressed(finding, other, confirmed=confirmed),
+            also=_also(finding, other),
         )
     return finding
+
+
+def _also(finding: Finding, other: Finding) -> tuple[str, ...]:
+    if not finding.also and not other.also:
+        return ()
+    every = {*finding.also, *other.also, *filter(None, (other.operation,))}
+    return tuple(sorted(every - {finding.operation}))
 
 
 def _told(finding: Finding) -> tuple[Observation, ...]:

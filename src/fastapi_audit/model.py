@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
+ALSO_SHOWN = 5
+"""Further operations of a finding that are named in its words; JSON has all."""
+
 
 class Severity(StrEnum):
     """How bad the defect is when it is real, worst first."""
@@ -172,6 +175,9 @@ class Finding:
     observations: tuple[Observation, ...] = ()
     """What the other kinds of evidence saw; a refuted finding has the observation that refutes it last."""
 
+    cause: str = ""
+    """Findings of one rule that a probe made of several operations and that name one cause are one finding."""
+
     secret: str = field(default="", repr=False)
     """What no report may show of the place: a rule that finds a secret says here what it is."""
 
@@ -183,6 +189,19 @@ class Finding:
     suppressed: Suppression | None = None
     points: float = 0.0
     """What the finding costs of the score, 0 to 100."""
+    also: tuple[str, ...] = ()
+    """Further operations of the same cause."""
+
+    @property
+    def words(self) -> str:
+        """The message, and which further operations have the same cause: the first few, and how many."""
+        if not self.also:
+            return self.message
+        operations = "operation" if len(self.also) == 1 else "operations"
+        named = ", ".join(f"`{each}`" for each in self.also[:ALSO_SHOWN])
+        left = len(self.also) - ALSO_SHOWN
+        more = f" and {left} more" if left > 0 else ""
+        return f"{self.message} {len(self.also)} more {operations} of the same cause: {named}{more}."
 
     @property
     def order(self) -> tuple[str, int, int, str, str]:

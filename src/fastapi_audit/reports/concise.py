@@ -8,6 +8,6 @@ def render(material: Material, _look: Look) -> str:
     """By place; nothing else is printed."""
     return "".join(
         f"{visible(material.shown(str(f.location)) if f.location else f.operation or material.scorecard.root)}: "
-        f"{severity_of(f)} {f.rule}: {visible(' '.join(f.message.split()))}\n"
+        f"{severity_of(f)} {f.rule}: {visible(' '.join(f.words.split()))}\n"
         for f in material.open_findings
     )

@@ -46,7 +46,7 @@ def _annotation(level: str, finding: Finding, material: Material, anchors: Ancho
     }
     told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items() if value is not None)
     operation = f"{finding.operation}: " if finding.operation else ""
-    return f"::{level} {told}::{_data(visible(operation + ' '.join(finding.message.split())))}"
+    return f"::{level} {told}::{_data(visible(operation + ' '.join(finding.words.split())))}"
 
 
 def _data(text: str) -> str:

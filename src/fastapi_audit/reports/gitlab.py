@@ -21,7 +21,7 @@ def render(material: Material, _look: Look) -> str:
 def _entry(finding: Finding, place: Location, material: Material) -> dict[str, Any]:
     operation = f"{finding.operation}: " if finding.operation else ""
     return {
-        "description": visible(operation + " ".join(finding.message.split())),
+        "description": visible(operation + " ".join(finding.words.split())),
         "check_name": finding.rule,
         "fingerprint": finding.fingerprint,
         "severity": SEVERITIES[severity_of(finding)],

@@ -186,6 +186,7 @@ def finding_document(finding: Finding, rule: Rule | None) -> Object:
         "message": finding.message,
         "location": _location(finding.location),
         "operation": finding.operation,
+        "also": list(finding.also),
         "trace": [{"location": _location(step.location), "message": step.message} for step in finding.trace],
         "fix": _fix(finding.fix),
         "observations": [_observation(seen) for seen in finding.observations],

@@ -49,10 +49,10 @@ def _failure(case: Element, result: Result, material: Material) -> None:
     findings = [finding for finding in result.findings if finding.counts]
     first = findings[0]
     more = f" (and {counted(len(findings) - 1, 'more place')})" if len(findings) > 1 else ""
-    failure = SubElement(case, "failure", type=severity_of(first), message=_text(first.message + more))
+    failure = SubElement(case, "failure", type=severity_of(first), message=_text(first.words + more))
     places = (material.shown(str(f.location)) if f.location else f.operation or "" for f in findings)
     failure.text = "\n".join(
-        _text(f"{place}: {finding.message}") for place, finding in zip(places, findings, strict=True)
+        _text(f"{place}: {finding.words}") for place, finding in zip(places, findings, strict=True)
     )
 
 

@@ -81,7 +81,7 @@ def _row(finding: Finding, material: Material) -> str:
     status = " (confirmed)" if finding.status is Status.CONFIRMED else ""
     severity = severity_of(finding)
     shown = f"**{severity}**" if severity in (Severity.CRITICAL, Severity.HIGH) else str(severity)
-    return f"| {shown}{status} | `{finding.rule}` | {where} | {_prose(finding.message)} |"
+    return f"| {shown}{status} | `{finding.rule}` | {where} | {_prose(finding.words)} |"
 
 
 def _prose(message: str) -> str:

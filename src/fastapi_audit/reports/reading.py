@@ -105,6 +105,7 @@ class _Finding(_Part):
     message: Short
     location: _Location | None
     operation: Short | None
+    also: tuple[Short, ...] = ()
     trace: tuple[_Step, ...] = ()
     fix: _Fix | None = None
     observations: tuple[_Observation, ...] = ()
@@ -128,6 +129,7 @@ class _Finding(_Part):
             evidence=self.evidence,
             fingerprint=self.fingerprint,
             suppressed=model.Suppression(hidden.kind, hidden.reason) if hidden else None,
+            also=self.also,
         )
 
 

@@ -176,7 +176,7 @@ def _result(finding: Finding, places: _Places) -> Object:
         "ruleId": finding.rule,
         **places.rule_index(finding.rule),
         "level": LEVELS[severity],
-        "message": {"text": _plain(f"{_sentence(finding.message)} {confirmed}".strip())},
+        "message": {"text": _plain(f"{_sentence(finding.words)} {confirmed}".strip())},
         "locations": [places.physical(place)],
         "partialFingerprints": {"fastapiAudit/v1": finding.fingerprint, **places.line_hash(place)},
         "properties": {

@@ -69,7 +69,7 @@ def _ordered(findings: list[Finding]) -> list[Finding]:
 def _finding(finding: Finding, material: Material, excerpts: Excerpts) -> Iterator[str]:
     look, colour = excerpts.look, COLOURS[severity_of(finding)]
     yield from _heading(finding, material, look)
-    yield from wrapped(finding.message, look.width, "  ")
+    yield from wrapped(finding.words, look.width, "  ")
     if finding.location:
         yield from excerpts.at(finding.location, colour)
     for step in finding.trace:

@@ -64,12 +64,14 @@ rule = Rule(
 
 @rule.check
 def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
-    if examined.server_error:
+    if crash := examined.crash:
         yield Finding(
-            f"`{examined.operation}` answers with a server error to a request that any client may send. Refuse such input, "
-            "or handle it.",
+            told(examined.operation),
+            location=crash.place,
             operation=examined.operation,
-            observations=(examined.server_error,),
+            trace=crash.steps[:-1],
+            cause=crash.cause,
+            observations=(crash.observation,),
         )
 
 
@@ -78,11 +80,17 @@ def crashes_always(measured: MeasuredLatency) -> Iterator[Finding]:
     if measured.operation is not None and measured.always_crashes:
         seen = f"{measured.row.samples} of {measured.row.samples} requests with arguments that should work failed"
         yield Finding(
-            f"`{measured.operation}` answers with a server error to a request that any client may send. Refuse such input, "
-            "or handle it.",
+            told(measured.operation),
             operation=measured.operation,
             observations=(Observation(EvidenceKind.LIVE, seen),),
         )
+
+
+def told(operation: str) -> str:
+    return (
+        f"`{operation}` answers with a server error to a request that any client may send. Refuse such input, or handle "
+        "it."
+    )
 
 
 @rule.proof

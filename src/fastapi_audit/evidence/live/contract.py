@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi_audit.evidence.live import redaction
+from fastapi_audit.evidence.live.crashes import Sent
 from fastapi_audit.evidence.live.probing import Headers
 from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.evidence.live.tools import Tool
@@ -35,6 +36,11 @@ LINE_LIMIT = 20_000_000
 """Characters of one event that are parsed."""
 SHOWN = 2_000
 """Characters of a body, a message or a header value that are kept."""
+LONGEST = 100_000
+"""Characters of an address or a body that are kept to be sent again."""
+FILTERED = "[Filtered]"
+NOT_KEPT = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent"})
+"""Headers that a client sets by itself."""
 REFERENCES = 100_000
 """Nodes of the document that are searched for references."""
 
@@ -73,6 +79,8 @@ class BrokenPromise:
     check: str
     title: str
     observation: Observation
+    sent: Sent | None = None
+    """The request, to be sent again; `None` when it is too large or filtered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,33 @@ def _broken(checks: Event, interactions: Event, question: Question) -> Iterator[
                     continue
                 title = _text(failure.get("title"))
                 seen = _observation(_text(failure.get("message")) or title, interactions[case])
-                yield BrokenPromise(node["name"], title, _cleaned(seen, question))
+                sent = _sent(interactions[case].get("request") or {}, question.base_url)
+                yield BrokenPromise(node["name"], title, _cleaned(seen, question), sent)
+
+
+def _sent(request: Event, base_url: str) -> Sent | None:
+    """What Schemathesis has filtered or cannot be kept whole is not sent again."""
+    method, url = _text(request.get("method")), str(request.get("uri") or "")
+    content = _bytes(request.get("body"))
+    if not url.startswith(f"{base_url}/") or len(url) > LONGEST or content is None or FILTERED in url:
+        return None
+    headers = [(str(name), str(value)) for name, values in (request.get("headers") or {}).items() for value in values]
+    kept = tuple(each for each in headers if each[0].lower() not in NOT_KEPT and FILTERED not in each[1])
+    printable = all(name.isascii() and value.isascii() and value.isprintable() for name, value in kept)
+    return Sent(method, url.removeprefix(base_url), kept, content) if printable else None
+
+
+def _bytes(content: object) -> bytes | None:
+    """The body of a request; `None` when it cannot be kept whole."""
+    encoded = content.get("$base64") if isinstance(content, dict) else content
+    if not encoded:
+        return b""
+    if not isinstance(encoded, str) or len(encoded) > LONGEST:
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _crashed(interaction: Event) -> bool:

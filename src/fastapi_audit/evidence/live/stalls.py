@@ -3,16 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
+from fastapi_audit.evidence.live.own_code import own_path
 from fastapi_audit.model import Location, Step
 
 FOLDER = Path(__file__).with_name("watchdog")
 VARIABLE = "FASTAPI_AUDIT_STALLS"
 READ_LIMIT = 4_000_000
-FOREIGN = frozenset({"site-packages", "dist-packages", ".venv", "venv"})
-"""Folders below the application's that hold other people's code."""
 STEPS = 12
 NAME = 120
 
@@ -81,14 +80,6 @@ class Watch:
         file, line, function = frame
         if not isinstance(file, str) or not isinstance(line, int) or not isinstance(function, str):
             return
-        own = self._own(file)
-        if own is not None and line > 0 and file.isprintable() and function.isprintable():
+        own = own_path(file, self.folder)
+        if own is not None and line > 0 and function.isprintable():
             yield Step(Location(own, line), f"`{function[:NAME]}`")
-
-    def _own(self, file: str) -> str | None:
-        """The path below the application's folder; `None` for other people's code."""
-        for folder in (self.folder, self.folder.resolve()):
-            path = PurePath(file)
-            if path.is_relative_to(folder) and FOREIGN.isdisjoint(path.relative_to(folder).parts):
-                return path.relative_to(folder).as_posix()
-        return None

@@ -1,13 +1,18 @@
 """Whether the operations keep what the service's own OpenAPI document promises, asked by Schemathesis."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
+from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.model import Observation
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.live import contract
+    from fastapi_audit.evidence.live.crashes import Crash
 
 SHARE_OF_REQUESTS = 5
 """A fifth of all that a probe may send."""
@@ -16,6 +21,9 @@ SHARE_OF_TIME = 0.35
 RATE = 50
 """Requests per second, at most."""
 SHORTEST_S, LONGEST_S = 8, 20
+MOST_OPERATIONS = 40
+PATIENCE_SECONDS = 3.0
+"""For an operation that is called to see whether it crashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +31,14 @@ class ExaminedOperation:
     """One operation, and what was seen of each promise that it broke; `None` for those that it kept."""
 
     operation: str
-    server_error: Observation | None
+    crash: "Crash | None"
     ignored_auth: Observation | None
     broken_schema: Observation | None
 
 
 async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
     """Generates requests, valid and not, for every operation that may be called."""
-    # Late: a scan imports this module.
-    from fastapi_audit.evidence.live import contract  # noqa: PLC0415
+    from fastapi_audit.evidence.live import contract  # noqa: PLC0415  a scan imports this module
 
     if find_spec("schemathesis") is None:
         message = "Schemathesis is not installed; `pip install 'fastapi-audit-cli[probe]'` brings it"
@@ -53,10 +60,45 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
     budget.requests += examined.requests
     if examined.reason:
         raise NotPossible(examined.reason)
-    for each in examined.operations:
-        seen = {promise.check: promise.observation for promise in each.broken}
-        checks = (contract.SERVER_ERROR, contract.IGNORED_AUTH, contract.SCHEMA_BROKEN)
-        yield ExaminedOperation(each.operation, *(seen.get(check) for check in checks))
+    broken = {each.operation: each for each in examined.operations}
+    crashes = {each.operation: each for each in await _crashes(session, examined.operations)}
+    for operation in sorted(broken.keys() | crashes.keys()):
+        yield ExaminedOperation(
+            operation,
+            crashes.get(operation),
+            _seen(broken.get(operation), contract.IGNORED_AUTH),
+            _seen(broken.get(operation), contract.SCHEMA_BROKEN),
+        )
+
+
+async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperation"]) -> "list[Crash]":
+    """What crashed, each sent again once for its cause."""
+    from fastapi_audit.evidence.live.contract import SERVER_ERROR  # noqa: PLC0415  a scan imports this module
+    from fastapi_audit.evidence.live.crashes import Crash, looked_into  # noqa: PLC0415
+
+    crashed = [(each.operation, promise) for each in examined if (promise := each.failing(SERVER_ERROR))]
+    generated = [Crash(operation, promise.sent, promise.observation) for operation, promise in crashed]
+    found = {name for name, _ in crashed}
+    return await looked_into(session, [*generated, *[each async for each in _plain(session, found)]])
+
+
+async def _plain(session: Session, found: Collection[str]) -> "AsyncIterator[Crash]":
+    """Operations that crash on arguments that should work: what is generated does not come round to all in time."""
+    from fastapi_audit.evidence.live.crashes import Crash, Sent, seen  # noqa: PLC0415  a scan imports this module
+
+    left = [each for each in session.safe_operations if each.key not in found]
+    for operation in left[:MOST_OPERATIONS]:
+        if session.client.budget.spent:
+            return
+        answer = await session.call(operation, timeout_s=PATIENCE_SECONDS)
+        if answer.status == UNHANDLED:
+            sent = Sent("GET", answer.path, session.headers_of(operation))
+            yield Crash(operation.key, sent, seen(answer, None))
+
+
+def _seen(examined: "contract.ExaminedOperation | None", check: str) -> Observation | None:
+    promise = examined.failing(check) if examined else None
+    return promise.observation if promise else None
 
 
 def _document(session: Session) -> Mapping[str, Any]:

@@ -1,0 +1,65 @@
+"""What a whole `probe` of an application that it starts finds, by the operations and the lines that it names."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command import Ran, command, written
+
+CRASHING = """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+app = FastAPI()
+
+
+def opened(url: str) -> str:
+    return {"ada": "a lead"}[url]
+
+
+@app.get("/info")
+async def info(source: Annotated[str, Depends(opened)]) -> str:
+    return source
+
+
+@app.get("/tiles/{z}")
+async def tiles(z: int, source: Annotated[str, Depends(opened)]) -> str:
+    return source
+
+
+@app.get("/share")
+async def share(people: int) -> float:
+    return 100 / people
+"""
+
+
+def probe(cwd: Path, *arguments: str | Path) -> Ran:
+    started = ("--app", "main:app", "--python", sys.executable)
+    return command("probe", *started, *arguments, "--output-format", "json", cwd=cwd)
+
+
+def findings(ran: Ran) -> list[dict[str, Any]]:
+    assert ran.code in (0, 1), ran.err
+    found: list[dict[str, Any]] = json.loads(ran.out)["findings"]
+    return found
+
+
+@pytest.mark.slow
+def test_crashes_at_one_line_are_one_finding_with_one_reproduction(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": CRASHING})
+
+    found = {
+        each["location"]["line"]: each for each in findings(probe(tmp_path, "--select", "request-crashes-handler"))
+    }
+
+    opened, share = found[9], found[24]
+    assert len(found) == 2
+    assert [opened["operation"], *opened["also"]] == ["GET /info", "GET /tiles/{z}"]
+    assert [share["operation"], *share["also"]] == ["GET /share"]
+    assert opened["observations"][0]["message"] == "it answered 500: `KeyError` in `opened`"
+    assert opened["observations"][0]["reproduction"].startswith("curl -i 'http://127.0.0.1:8000/info?url=")
+    assert share["observations"][0]["message"] == "it answered 500: `ZeroDivisionError` in `share`"
