@@ -13,12 +13,14 @@ from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMet
 from fastapi_audit.evidence.live.experiments.foreign_object import ForeignObject
 from fastapi_audit.evidence.live.experiments.forged_host_answer import ForgedHostAnswer
 from fastapi_audit.evidence.live.experiments.health_answers import HealthAnswers
+from fastapi_audit.evidence.live.experiments.large_batch import LargeBatch
 from fastapi_audit.evidence.live.experiments.large_page import LargePage
 from fastapi_audit.evidence.live.experiments.left_socket import LeftSocket
 from fastapi_audit.evidence.live.experiments.listed_entries import ListedEntries
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
 from fastapi_audit.evidence.live.experiments.opened_socket import OpenedSocket
+from fastapi_audit.evidence.live.experiments.oversize_bodies import OversizeBodies
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
@@ -131,6 +133,7 @@ __all__ = [
     "HealthAnswers",
     "Holder",
     "Identity",
+    "LargeBatch",
     "LargePage",
     "LeftSocket",
     "LimitedFunction",
@@ -147,6 +150,7 @@ __all__ = [
     "OpenedSocket",
     "Operation",
     "Origin",
+    "OversizeBodies",
     "Parameter",
     "Permissions",
     "Probing",

@@ -11,8 +11,8 @@ or the proxy's), because a batch that is too long is echoed whole in the 422.
 
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Expression, Field, Model, Parameter, Route, limits_body
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.evidence import Expression, Field, LargeBatch, Model, Parameter, Route, limits_body
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -117,6 +117,23 @@ def unbounded(route: Route) -> Iterator[Finding]:
     found = list(_lists(route))
     if found and not limits_body(route):
         yield from found
+
+
+@rule.check
+def on_the_wire(batch: LargeBatch) -> Iterator[Finding | Refutation]:
+    if batch.is_read_on:
+        yield Finding(
+            f"`{batch.operation}` takes any number of items, validated on the event loop: one large request stops the "
+            "worker. Bound them with `Field(max_length=…)`.",
+            operation=batch.operation,
+            observations=(batch.exchange.observation(f"of {batch.items:,} items none was refused for being too many"),),
+        )
+    elif batch.is_too_large:
+        yield Refutation(
+            f"`{batch.operation}` refuses a batch of {batch.items:,} items for its size.",
+            batch.operation,
+            (batch.exchange.observation("a batch that nobody means to send is refused"),),
+        )
 
 
 def _lists(route: Route) -> Iterator[Finding]:

@@ -103,6 +103,9 @@ class Exchange:
         return f"HTTP/1.1 {self.status}{self._shown(tuple(shown))}\n\n{body[:BODY_SHOWN]}{cut}{aside}".rstrip()
 
     def _curl(self) -> str:
+        """Empty for a body that cannot be shown whole: a part of it would be another request."""
+        if len(self.content) > BODY_SHOWN:
+            return ""
         words = ["curl", "-i", *(() if self.method == "GET" else ("-X", self.method))]
         for name, value in (each for each in self.sent if each not in DEFAULT_HEADERS):
             words += ["-H", f"{name}: {self._clean(redaction.header(name, value))}"]
