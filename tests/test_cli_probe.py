@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -157,6 +158,29 @@ class TestStarted:
         written(tmp_path, {"main.py": "import time\ntime.sleep(3)\n" + CLEAN})
 
         assert probe_app(tmp_path, "--select", "docs-exposed").code == 0
+
+    def test_a_start_that_uses_up_the_time_is_one_line_that_says_so(self, tmp_path: Path) -> None:
+        written(tmp_path, {"main.py": "import time\nprint('migrating')\ntime.sleep(300)\n" + CLEAN})
+
+        begun = time.monotonic()
+        ran = probe_app(tmp_path, "--max-time", str(SECONDS))
+
+        assert time.monotonic() - begun < SECONDS + SLACK
+        assert ran.code == 3
+        assert "migrating" in ran.err
+        assert ran.last_line == (
+            f"error: `main:app` did not start: it listened to nothing for {SECONDS} s, all that --max-time "
+            "gives the probe; the lines above are its last"
+        )
+
+    def test_a_slow_start_is_part_of_the_time_and_named_where_the_rest_did_not_suffice(self, tmp_path: Path) -> None:
+        slow = CLEAN.replace("import FastAPI", "import FastAPI\nimport time", 1) + "\ntime.sleep(5)\n"
+        written(tmp_path, {"main.py": slow})
+
+        ran = probe_app(tmp_path, "--max-time", "9")
+
+        assert ran.code in (0, 1), ran.err
+        assert re.search(r"the limit of 9 s was reached, [5-9] s of which the start took; raise --max-time", ran.err)
 
     def test_an_interpreter_without_uvicorn_is_named(self, tmp_path: Path) -> None:
         written(tmp_path, {"main.py": CLEAN})

@@ -57,7 +57,11 @@ Mutating = Annotated[bool, typer.Option("--mutating", help="Send other methods t
 Intrusive = Annotated[
     bool, typer.Option("--intrusive", help="Send bursts and broken requests to a service that was not started here.")
 ]
-MaxTime = Annotated[float | None, typer.Option(metavar="SECONDS", min=1, help="For the whole probe [60].")]
+MaxTime = Annotated[
+    float | None, typer.Option(metavar="SECONDS", min=1, help="For the whole probe, the start of --app included [60].")
+]
+    float | None, typer.Option(metavar="SECONDS", min=1, help="For the whole probe, the start of --app included [60].")
+]
 MaxRequests = Annotated[int | None, typer.Option(metavar="N", min=1, help="For the whole probe [5000].")]
 HeaderFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="`Name: value` lines to send, such as credentials; never shown.")

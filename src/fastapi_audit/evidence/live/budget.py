@@ -20,6 +20,8 @@ class Budget:
     """Sent so far."""
     begun: float = field(default_factory=time.monotonic)
     next_slot: float = 0.0
+    starting: float = 0.0
+    """Seconds of it that the start of the application took."""
 
     @property
     def seconds_left(self) -> float:
@@ -36,8 +38,13 @@ class Budget:
         if self.requests >= self.limits.max_requests:
             return f"the limit of {self.limits.max_requests} requests was reached; raise --max-requests"
         if not self.seconds_left:
-            return f"the limit of {self.limits.max_time_s:g} s was reached; raise --max-time"
+            start = f", {self.starting:.0f} s of which the start took" if self.starting >= 1 else ""
+            return f"the limit of {self.limits.max_time_s:g} s was reached{start}; raise --max-time"
         return ""
+
+    def started(self) -> None:
+        """Notes how long the start of the application took, which is part of the time."""
+        self.starting = self.seconds
 
     def take(self) -> bool:
         """Takes one request without waiting, for a caller that keeps a timetable of its own; whether there was one."""

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -161,11 +160,11 @@ def conduct(probing: Probing, experiments: Sequence[Experiment], progress: Progr
     conductor = Conductor(probing, experiments, progress or _silent, gathered, Budget(probing.limits))
     with _ending_on_signals():
         try:
-            with started(probing.start, probing.limits.max_time_s) if probing.start else nullcontext() as running:
+            with started(probing.start, conductor.budget.seconds_left) if probing.start else nullcontext() as running:
                 server, launch = running or (None, None)
                 target = address or permitted(server.url if server else "")
-                # A slow start has a limit of its own: what is asked of the service should not depend on it.
-                conductor.budget.begun = time.monotonic()
+                if server:
+                    conductor.budget.started()
                 asyncio.run(conductor.conduct(target, server, launch))
         except KeyboardInterrupt:
             gathered.ended = INTERRUPTED

@@ -27,13 +27,12 @@ with open(sys.argv[3], "w", encoding="utf-8") as file:
 DESCRIBE_SECONDS = 30.0
 LAST_LINES = 12
 LINE = 300
-PATIENCE_SECONDS = 60.0
 NO_PROXY = "192.0.2.1"
 """An address that nobody has. Uvicorn believes the forwarded headers of its own machine: the probe would be taken for
 the proxy, and what it invents for the truth."""
 
 
-def launch_of(start: Start, patience_s: float = PATIENCE_SECONDS) -> Launch:
+def launch_of(start: Start, patience_s: float) -> Launch:
     """How the application is started; `UsageError` for what cannot be."""
     if not TARGET.fullmatch(start.application):
         message = f"`{start.application}` is no application: write `module:attribute` or `module:factory()`"
@@ -68,8 +67,8 @@ def description_of(launch: Launch, within_s: float) -> bytes:
 
 @contextmanager
 def started(start: Start, within_s: float) -> Iterator[tuple[Server, Launch]]:
-    """The running server; `IncompleteError` with the end of its log when it does not come up."""
-    launch = launch_of(start, min(PATIENCE_SECONDS, within_s))
+    """The running server; `IncompleteError` with the end of its log when it does not come up in time."""
+    launch = launch_of(start, within_s)
     with ExitStack() as closing:
         try:
             server = closing.enter_context(launched(launch))
@@ -98,6 +97,7 @@ def _failure(start: Start, launch: Launch, server: Server) -> IncompleteError:
             f"uvicorn is not installed in {launch.python}: install it there, or name another interpreter with --python"
         )
     code = server.process.poll()
-    end = f"it listened to nothing for {launch.patience:g} s" if code is None else f"it ended with exit code {code}"
+    waited = f"it listened to nothing for {launch.patience:.0f} s, all that --max-time gives the probe"
+    end = waited if code is None else f"it ended with exit code {code}"
     printed = tuple(line[:LINE] for line in lines[-LAST_LINES:])
     return IncompleteError(f"`{start.application}` did not start: {end}; the lines above are its last", printed)
