@@ -60,8 +60,6 @@ Intrusive = Annotated[
 MaxTime = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=1, help="For the whole probe, the start of --app included [60].")
 ]
-    float | None, typer.Option(metavar="SECONDS", min=1, help="For the whole probe, the start of --app included [60].")
-]
 MaxRequests = Annotated[int | None, typer.Option(metavar="N", min=1, help="For the whole probe [5000].")]
 HeaderFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="`Name: value` lines to send, such as credentials; never shown.")
