@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -147,14 +146,14 @@ class ServedExample:
             return [answer.result() for answer in answers]
 
     def each_worker(self) -> Iterator[int]:
-        """The others stand still meanwhile: which idle worker accepts is the kernel's choice, often the same."""
-        workers = self._workers()
-        for worker in workers:
-            with ExitStack() as resuming:
-                for other in workers - {worker}:
-                    os.kill(other, signal.SIGSTOP)
-                    resuming.callback(os.kill, other, signal.SIGCONT)
-                yield worker
+        """Waits until all are up."""
+        self._require_started()
+        asked = int(self.options[self.options.index("--workers") + 1])
+        deadline = time.monotonic() + WORKERS_SECONDS
+        while not self.server.workers(asked):
+            assert time.monotonic() < deadline, f"not every worker came up:\n{self.log}"
+            time.sleep(QUIET)
+        yield from self.server.each_worker(asked)
 
     def websocket(self, path: str, headers: Mapping[str, str] | None = None) -> OpenSocket:
         self._require_started()
@@ -190,16 +189,6 @@ class ServedExample:
     def _client(self) -> httpx.Client:
         # A connection for each request: one that is reused after a handler crashed may or may not be closed by then.
         return httpx.Client(base_url=self.server.url, trust_env=False, verify=False)  # noqa: S501  plain HTTP on loopback; loading certificates would take longer than the request
-
-    def _workers(self) -> set[int]:
-        """Process ids, once as many as were asked for are up."""
-        self._require_started()
-        asked = int(self.options[self.options.index("--workers") + 1])
-        deadline = time.monotonic() + WORKERS_SECONDS
-        while self.server.log.count("Application startup complete") < asked:
-            assert time.monotonic() < deadline, f"not every worker came up:\n{self.log}"
-            time.sleep(QUIET)
-        return {int(worker) for worker in re.findall(r"Started server process \[(\d+)\]", self.server.log)}
 
     def _require_started(self) -> None:
         assert self.started, f"the example did not start:\n{self.log}"

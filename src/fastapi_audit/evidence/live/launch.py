@@ -2,13 +2,14 @@
 
 import math
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,9 @@ LOG_LIMIT = 1_000_000
 """Bytes of the server's output that are read; an application may print without end."""
 POLL_SECONDS = 0.02
 STALLS = "stalls.jsonl"
+WORKER = re.compile(r"Started server process \[(\d+)\]")
+WORKER_IS_UP = "Application startup complete"
+"""What uvicorn prints of each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,27 @@ class Server:
             printed.seek(mark)
             return printed.read(LOG_LIMIT).decode(errors="replace")
 
+    def workers(self, asked: int) -> frozenset[int]:
+        """The processes that answer, once as many as were asked for are up; none before."""
+        log = self.log
+        if log.count(WORKER_IS_UP) < asked:
+            return frozenset()
+        return frozenset(int(process) for process in WORKER.findall(log))
+
+    def each_worker(self, asked: int) -> Generator[int]:
+        """The workers, as soon as all are up; meanwhile the others stand still, so that this one alone answers.
+
+        Which of several idle workers takes a connection is the kernel's choice, and often it is always the same.
+        """
+        workers = self.workers(asked)
+        for worker in workers:
+            with ExitStack() as resuming:
+                for other in workers - {worker}:
+                    with suppress(ProcessLookupError):
+                        os.kill(other, signal.SIGSTOP)
+                        resuming.callback(_resume, other)
+                yield worker
+
     def stop(self, timeout: float = 10) -> float:
         """Sends SIGTERM as an orchestrator does; seconds until it was gone, `inf` when it had to be killed."""
         begun = time.monotonic()
@@ -112,6 +137,11 @@ class Server:
         with suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
             return True
         return False
+
+
+def _resume(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager

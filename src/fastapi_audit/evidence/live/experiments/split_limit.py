@@ -1,7 +1,7 @@
 """Whether a limit that is used up on one connection still lets the same client through on another."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.evidence.live.exchange import Exchange
@@ -65,7 +65,16 @@ class _Connections:
     sessions: list[Session] = field(default_factory=list)
 
     async def wave(self) -> list[Session]:
-        """Further ones, opened at the same moment."""
+        """Further ones: to each worker of a server that we started, else opened at the same moment."""
+        start, server = self.session.probing.start, self.session.server
+        opened: list[Session] = []
+        if start is not None and server is not None:
+            with closing(server.each_worker(start.workers)) as workers:
+                for _ in workers:
+                    opened += await self._opened()
+        return opened or await self._opened()
+
+    async def _opened(self) -> list[Session]:
         import asyncio  # noqa: PLC0415  a scan imports this module
 
         from fastapi_audit.evidence.live.client import connected  # noqa: PLC0415
