@@ -247,7 +247,7 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
         case (("os.getenv" | "os.environ.get"), _):
             return _environment_default(keywords)
         case (("importlib.import_module" | "__import__"), (Constant(value=str() as module), *_)):
-            file = next((f for f in evaluation.modules.files.values() if f.name == module), None)
+            file = evaluation.modules.named(module)
             if file is not None:
                 evaluation.scope_of(file)
             return ModuleValue(file.name, file) if file is not None else External(module)

@@ -120,6 +120,7 @@ class Modules:
     """Top-level name → the folders (with a trailing slash, or empty) that hold it."""
     _folders: set[str] = field(default_factory=set)
     _found: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _named: dict[str, SourceFile] = field(default_factory=dict)
 
     @property
     def by_path(self) -> list[SourceFile]:
@@ -142,21 +143,28 @@ class Modules:
             if root not in holders:
                 holders.append(root)
 
+    def named(self, dotted: str) -> SourceFile | None:
+        """The first file of this dotted name."""
+        if not self._named:
+            for file in self.files.values():
+                self._named.setdefault(file.name, file)
+        return self._named.get(dotted)
+
     def find(self, dotted: str, importer: SourceFile, level: int = 0) -> SourceFile | None:
         """The file that `import dotted` in `importer` leads to; `None` for a foreign module."""
         if level:
             return self._relative(dotted, importer, level)
-        key = (dotted, str(PurePosixPath(importer.path).parent))
+        key = (dotted, importer.path.rpartition("/")[0])
         if key not in self._found:
             self._found[key] = self._absolute(dotted, importer)
         path = self._found[key]
         return self.files[path] if path else None
 
     def _relative(self, dotted: str, importer: SourceFile, level: int) -> SourceFile | None:
-        folder = PurePosixPath(importer.path).parent
+        folder = importer.path.rpartition("/")[0]
         for _ in range(level - 1):
-            folder = folder.parent
-        prefix = "" if str(folder) == "." else f"{folder}/"
+            folder = folder.rpartition("/")[0]
+        prefix = f"{folder}/" if folder else ""
         return self._at(prefix, dotted) if dotted else self._file(f"{prefix}__init__.py")
 
     def _absolute(self, dotted: str, importer: SourceFile) -> str | None:
@@ -172,8 +180,7 @@ class Modules:
         near = sorted(holders, key=lambda root: (not importer.path.startswith(root), -len(root), root))
         yield from near
         # Folders without __init__.py (namespace packages) are known by being an ancestor of the importing file.
-        for parent in PurePosixPath(importer.path).parents:
-            prefix = "" if str(parent) == "." else f"{parent}/"
+        for prefix in _prefixes(importer.path):
             if prefix not in holders and (prefix + top) in self._folders and f"{prefix}__init__.py" not in self.files:
                 yield prefix
 
@@ -194,8 +201,10 @@ class Modules:
 
 
 def _prefixes(path: str) -> Iterator[str]:
-    for parent in PurePosixPath(path).parents:
-        yield "" if str(parent) == "." else f"{parent}/"
+    """The folders around a file, each with a slash behind, innermost first; the root is empty."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield f"{path}/" if path else ""
 
 
 def _dotted(path: str, packages: set[str], imported: set[str]) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from fastapi_audit.evidence.source.libraries import MODELS, SETTINGS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
 from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Scope, Value
 
+_BLOCKS = frozenset({syntax.If, syntax.Loop, syntax.With, syntax.Try, syntax.Handler, syntax.Match, syntax.Case})
+
 
 class Nouns(Program):
     """The part of `Program` that turns values of the evaluation into the code that they stand for."""
@@ -100,24 +102,22 @@ class Nouns(Program):
 
     def functions_of(self, module: Module) -> Iterator[Function]:
         """Every function of a module, nested ones included, in source order."""
-        yield from self._functions_below(module.nodes, module.scope)
+        found: list[Function] = []
+        self._add_functions(module.nodes, module.scope, found)
+        yield from found
 
-    def _functions_below(self, nodes: Sequence[syntax.Node], scope: Scope) -> Iterator[Function]:
+    def _add_functions(self, nodes: Sequence[syntax.Node], scope: Scope, found: list[Function]) -> None:
         for node in nodes:
             if isinstance(node, syntax.FunctionDef):
-                value = self._value_of(node, scope)
-                function = self.function(value)
-                yield function
-                yield from self._functions_below(node.body, function.scope)
+                function = self.function(self._value_of(node, scope))
+                found.append(function)
+                self._add_functions(node.body, function.scope, found)
             elif isinstance(node, syntax.ClassDef):
-                found = scope.names.get(node.name)
-                inner = found.body if isinstance(found, ClassValue) and found.node is node else None
-                if inner is not None:
-                    yield from self._functions_below(node.body, inner)
-            elif isinstance(
-                node, syntax.If | syntax.Loop | syntax.With | syntax.Try | syntax.Handler | syntax.Match | syntax.Case
-            ):
-                yield from self._functions_below(syntax.children(node), scope)
+                cls = scope.names.get(node.name)
+                if isinstance(cls, ClassValue) and cls.node is node:
+                    self._add_functions(node.body, cls.body, found)
+            elif type(node) in _BLOCKS:
+                self._add_functions(syntax.children(node), scope, found)
 
     def _value_of(self, node: syntax.FunctionDef, scope: Scope) -> FunctionValue:
         known = scope.names.get(node.name)

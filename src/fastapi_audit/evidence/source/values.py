@@ -137,6 +137,8 @@ class ClassValue:
     bases: "tuple[Value, ...]"
     owner: "ClassValue | None" = None
     decorators: "tuple[Value, ...]" = ()
+    _ancestry: "tuple[ClassValue | External, ...]" = ()
+    _externals: frozenset[str] | None = None
 
     @property
     def file(self) -> SourceFile:
@@ -146,8 +148,13 @@ class ClassValue:
     def qualified_name(self) -> str:
         return f"{_prefix(self.scope, self.owner)}.{self.node.name}"
 
-    def ancestry(self) -> "Iterator[ClassValue | External]":
+    def ancestry(self) -> "tuple[ClassValue | External, ...]":
         """The class and its bases, nearest first, each once."""
+        if not self._ancestry:
+            self._ancestry = tuple(self._descent())
+        return self._ancestry
+
+    def _descent(self) -> "Iterator[ClassValue | External]":
         seen: set[int | str] = set()
         pending: list[Value] = [self]
         while pending:
@@ -160,9 +167,11 @@ class ClassValue:
                 seen.add(current.name)
                 yield current
 
-    def externals(self) -> set[str]:
+    def externals(self) -> frozenset[str]:
         """The dotted names of the foreign classes it descends from."""
-        return {c.name for c in self.ancestry() if isinstance(c, External)}
+        if self._externals is None:
+            self._externals = frozenset(c.name for c in self.ancestry() if isinstance(c, External))
+        return self._externals
 
     def lookup(self, name: str) -> "Value | None":
         for cls in self.ancestry():

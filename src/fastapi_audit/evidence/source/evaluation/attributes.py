@@ -1,7 +1,7 @@
 """What `owner.name` stands for, whatever the owner is."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.construction import FIELD_MAKERS
@@ -53,7 +53,7 @@ def _module_attribute(evaluation: "Evaluation", owner: ModuleValue, name: str) -
     if owner.file is not None:
         found = evaluation.member(owner.file, name)
         return Unknown(f"`{name}` of {owner.name}") if found is None else found
-    below = next((f for f in evaluation.modules.files.values() if f.name == f"{owner.name}.{name}"), None)
+    below = evaluation.modules.named(f"{owner.name}.{name}")
     if below is not None:
         evaluation.scope_of(below)
         return ModuleValue(below.name, below)
@@ -150,20 +150,17 @@ def _declared(evaluation: "Evaluation", cls: ClassValue, name: str, of: ClassVal
             found = evaluation.typed(statement.annotation, cls.body)
             if not isinstance(found, Unknown):
                 return found
-    for method in cls.node.body:
-        if isinstance(method, syntax.FunctionDef):
-            for statement in _assignments(method):
-                if any(_is_attribute_of_self(t, name) for t in statement.targets):
-                    function = FunctionValue(method, cls.body, cls, Instance(of))
-                    value = (
-                        evaluation.evaluate(statement.value, evaluation.local_scope(function))
-                        if statement.value is not None
-                        else Unknown()
-                    )
-                    if isinstance(value, Unknown | Constant) and statement.annotation is not None:
-                        value = evaluation.typed(statement.annotation, cls.body)
-                    if not isinstance(value, Unknown) and value != NOTHING:
-                        return value
+    for method, statement in _assigned(evaluation, cls.node).get(name, ()):
+        function = FunctionValue(method, cls.body, cls, Instance(of))
+        value = (
+            evaluation.evaluate(statement.value, evaluation.local_scope(function))
+            if statement.value is not None
+            else Unknown()
+        )
+        if isinstance(value, Unknown | Constant) and statement.annotation is not None:
+            value = evaluation.typed(statement.annotation, cls.body)
+        if not isinstance(value, Unknown) and value != NOTHING:
+            return value
     return Unknown(f"attribute `{name}`")
 
 
@@ -181,12 +178,23 @@ def _super_attribute(owner: Super, name: str) -> Value:
     return Method(receiver, name) if isinstance(receiver, Instance) else Unknown("super()")
 
 
-def _is_attribute_of_self(node: syntax.Expr, name: str) -> bool:
+def _assigned(
+    evaluation: "Evaluation", cls: syntax.ClassDef
+) -> dict[str, list[tuple[syntax.FunctionDef, syntax.Assign]]]:
+    """The attributes of `self` that the methods of a class assign to, each with where, in source order."""
+    found = evaluation.inferred.assigned.get(id(cls))
+    if found is None:
+        found = evaluation.inferred.assigned[id(cls)] = {}
+        for method in (s for s in cls.body if isinstance(s, syntax.FunctionDef)):
+            for statement in _assignments(method):
+                for name in dict.fromkeys(t.attr for t in statement.targets if _is_attribute_of_self(t)):
+                    found.setdefault(name, []).append((method, statement))
+    return found
+
+
+def _is_attribute_of_self(node: syntax.Expr) -> TypeGuard[syntax.Attribute]:
     return (
-        isinstance(node, syntax.Attribute)
-        and node.attr == name
-        and isinstance(node.value, syntax.Name)
-        and node.value.id in {"self", "cls"}
+        isinstance(node, syntax.Attribute) and isinstance(node.value, syntax.Name) and node.value.id in {"self", "cls"}
     )
 
 

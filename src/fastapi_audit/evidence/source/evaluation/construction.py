@@ -65,7 +65,7 @@ def instantiate(
     return made
 
 
-def _has_fields(cls: ClassValue, externals: set[str]) -> bool:
+def _has_fields(cls: ClassValue, externals: frozenset[str]) -> bool:
     if not externals.isdisjoint((*MODELS, *SETTINGS)):
         return True
     decorators = [d for c in cls.ancestry() if isinstance(c, ClassValue) for d in c.decorators]

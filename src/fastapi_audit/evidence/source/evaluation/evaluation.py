@@ -40,6 +40,10 @@ class Inferred:
     returned: dict[tuple[int, int], Value] = field(default_factory=dict)
     locals: dict[tuple[int, int], Scope] = field(default_factory=dict)
     attributes: dict[tuple[int, str], Value] = field(default_factory=dict)
+    assigned: dict[int, dict[str, list[tuple[syntax.FunctionDef, syntax.Assign]]]] = field(default_factory=dict)
+    """Of each class, what its methods assign to the attributes of `self`."""
+    gives: dict[int, list[syntax.Expr]] = field(default_factory=dict)
+    """Of each function, what its `return` and `yield` give."""
     globals: dict[int, frozenset[str]] = field(default_factory=dict)
     underway: set[int] = field(default_factory=set)
     """Functions whose result is being worked out."""

@@ -1,6 +1,6 @@
 """What a function gives and what its names hold, without following calls for their effects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
@@ -45,15 +45,22 @@ def returned(evaluation: "Evaluation", function: FunctionValue) -> Value:
 
 def _returned_values(evaluation: "Evaluation", function: FunctionValue) -> Value:
     scope = local_scope(evaluation, function)
-    values: list[Value] = []
-    for statement in function.node.body if isinstance(function.node, syntax.FunctionDef) else ():
-        for inner in syntax.walk(statement):
-            if isinstance(statement, syntax.FunctionDef | syntax.ClassDef):
-                continue
-            if isinstance(inner, syntax.Return | syntax.Yield) and inner.value is not None:
-                values.append(evaluation.evaluate(inner.value, scope))
+    gives = evaluation.inferred.gives.get(id(function.node))
+    if gives is None:
+        gives = evaluation.inferred.gives[id(function.node)] = list(_given(function.node))
+    values = [evaluation.evaluate(given, scope) for given in gives]
     known = [v for v in values if not isinstance(v, Unknown) and v != NOTHING]
     return known[-1] if known else Unknown("what it returns")
+
+
+def _given(node: syntax.FunctionDef | syntax.Lambda) -> Iterator[syntax.Expr]:
+    """What the `return` and `yield` of a function give, in source order."""
+    for statement in node.body if isinstance(node, syntax.FunctionDef) else ():
+        if isinstance(statement, syntax.FunctionDef | syntax.ClassDef):
+            continue
+        for inner in syntax.walk(statement):
+            if isinstance(inner, syntax.Return | syntax.Yield) and inner.value is not None:
+                yield inner.value
 
 
 def local_scope(evaluation: "Evaluation", function: FunctionValue) -> Scope:
