@@ -90,7 +90,7 @@ class _Hindrances:
 def _examine(checks: Sequence[Check], project: Project) -> _Examined:
     by_check = [(check, project.subjects(check.subject, check.of)) for check in checks]
     # By identity: two checks of one rule look at the same route, which is one subject.
-    distinct = {id(subject) for _, subjects in by_check for subject in subjects}
+    distinct = {number for _, subjects in by_check for number in map(id, subjects)}
     said = [each for check, subjects in by_check for each in _said(check, subjects, project)]
     findings = (each for each in said if isinstance(each, Finding))
     return _Examined(len(distinct), list(_merged(findings)), [each for each in said if isinstance(each, Refutation)])

@@ -78,6 +78,7 @@ class Project:
     live: Live | None = None
     """What a probe has seen, when the service was probed."""
     _texts: dict[str, str | None] = field(default_factory=dict)
+    _lists: dict[type, Sequence[object]] = field(default_factory=dict)
     _grounds: dict[tuple[str, ...], list[Ground]] = field(default_factory=dict)
     _matches: "dict[tuple[Pattern, ...], Matches]" = field(default_factory=dict)
 
@@ -123,7 +124,9 @@ class Project:
             return list(self.running.every_operation()) if self.running else []
         if kind in EXPERIMENTS:
             return self.live.subjects.get(kind, ()) if self.live else ()
-        return _LISTS[kind](self.source)
+        if kind not in self._lists:
+            self._lists[kind] = _LISTS[kind](self.source)
+        return self._lists[kind]
 
     @property
     def gateway_limit(self) -> str | None:

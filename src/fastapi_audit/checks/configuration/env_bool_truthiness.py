@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi_audit.evidence import Call, Expression, Module, Project
+from fastapi_audit.evidence import UNKNOWN, Call, Expression, Module, Project
 from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -121,21 +121,22 @@ def _is_switch(call: Call) -> bool:
 
 def _is_mark(call: Call, project: Project) -> bool:
     """Whether other code asks of the same variable only whether it is set."""
+    name = _variable(call)
+    return any(_variable(c) == name and _is_compared(c) for c in project.source.calls_anywhere(*READERS))
+
+
+def _variable(call: Call) -> object:
+    """The variable of the environment that is read."""
     name = call.argument("key", 0)
-    return name is not None and name.constant in _marks(project)
+    return UNKNOWN if name is None else name.constant
 
 
-def _marks(project: Project) -> set[object]:
-    """The variables that are compared with `None`."""
-    return {
-        name.constant
-        for asked in project.source.calls_anywhere(*READERS)
+def _is_compared(asked: Call) -> bool:
+    """Whether what is read is compared with `None`."""
+    return any(
+        test.operator in {"is", "is not"} and test.operands[0].node is asked.node and test.operands[-1].constant is None
         for test in asked.body.expressions_of("operation")
-        if test.operator in {"is", "is not"}
-        and test.operands[0].node is asked.node
-        and test.operands[-1].constant is None
-        if (name := asked.argument("key", 0)) is not None
-    }
+    )
 
 
 def _asks(call: Call) -> bool:

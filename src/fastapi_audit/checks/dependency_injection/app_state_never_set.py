@@ -90,7 +90,7 @@ def project(project: Project) -> Iterator[Finding]:
     for name, place in reads:
         # Set as an attribute, or named in a string, wherever that is.
         known = re.compile(rf"\.{name}\s*(?::[^=\n]+)?=(?!=)|[\"']{name}[\"']\s*[,)]|\bas\s+\S*\.state\.{name}\b")
-        if not any(known.search(t) for t in texts):
+        if not any(name in t and known.search(t) for t in texts):
             yield place.finding(
                 f"Nothing ever sets `app.state.{name}`: this line raises AttributeError, a 500. Set it in the lifespan, or "
                 f"read `request.state.{name}` if the lifespan yields it."
@@ -101,7 +101,7 @@ def _reads(project: Project) -> Iterator[tuple[str, Expression]]:
     """The first place that reads each attribute while a request is served."""
     seen = set()
     for function in project.source.functions:
-        if function.in_request is None:
+        if not function.attributes_named("state") or function.in_request is None:
             continue
         for expression in function.expressions_of("attribute"):
             found = READ.match(expression.written or "")

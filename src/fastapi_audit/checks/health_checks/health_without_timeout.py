@@ -158,10 +158,10 @@ DEEPEST = 3
 @rule.check
 def probes(route: Route, project: Project) -> Iterator[Finding]:
     function = route.function
-    if function is None or route.probe is None or not function.is_async or _clients_have_limits(project):
+    if function is None or route.probe is None or not function.is_async:
         return
     asked = next(_unlimited(function, 0), None)
-    if asked is not None:
+    if asked is not None and not _clients_have_limits(project):
         yield route.finding(
             f"`{route.full_path}` waits for `{asked.callee.text}` without a limit: when that stays silent, so does the "
             "probe, and each one holds a connection. Put `asyncio.timeout(1)` around it."
@@ -185,7 +185,7 @@ def _seconds(exchange: Exchange) -> str:
 
 
 def _clients_have_limits(project: Project) -> bool:
-    made = [r.call for r in project.source.resources]
+    made = (r.call for r in project.source.resources)
     return any(c.spreads or not OF_CLIENTS.isdisjoint(c.keywords) for c in made)
 
 

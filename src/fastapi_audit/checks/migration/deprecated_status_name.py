@@ -79,7 +79,7 @@ rule = Rule(
 @rule.check
 def renamed(module: Module) -> Iterator[Finding]:
     for body in (module, *module.functions):
-        for expression in body.expressions:
+        for expression in body.attributes_named(*RENAMED):
             new = renamed_to(expression)
             if new is not None:
                 owner = expression.text.rpartition(".")[0]
@@ -90,10 +90,10 @@ def renamed(module: Module) -> Iterator[Finding]:
 
 
 def renamed_to(expression: Expression) -> str | None:
-    if expression.kind != "attribute" or is_fallback(expression):
-        return None
     last = expression.text.rpartition(".")[2]
-    return RENAMED.get(last) if last in RENAMED and expression.name == f"fastapi.status.{last}" else None
+    if last not in RENAMED or is_fallback(expression):
+        return None
+    return RENAMED[last] if expression.name == f"fastapi.status.{last}" else None
 
 
 def is_fallback(expression: Expression) -> bool:

@@ -168,8 +168,10 @@ def calls(call: Call, project: Project) -> Iterator[Finding]:
 
 def _has_its_own_class(project: Project) -> bool:
     """Whether the project's loggers are of a class of its own, or of one that is not known."""
-    configured = project.source.calls_anywhere("structlog.configure", "structlog.configure_once")
-    configured += project.source.calls_anywhere("structlog.wrap_logger")
+    configured = [
+        *project.source.calls_anywhere("structlog.configure", "structlog.configure_once"),
+        *project.source.calls_anywhere("structlog.wrap_logger"),
+    ]
     given = [c.argument("wrapper_class") for c in configured]
     return any(g is not None and not (g.name or "").startswith("structlog.") for g in given) or any(
         c.has_unknown_arguments for c in configured

@@ -92,9 +92,13 @@ class CallIndex:
     @remembered
     def anywhere(self, *names: str) -> list[Call]:
         """The calls to these dotted names in every file that could be read, also entry scripts that nothing imports."""
+        files = self.source.modules.by_path
+        tops = dict.fromkeys(n.partition(".")[0].encode() for n in names)
+        if not any(top in file.content for top in tops for file in files):
+            return []
         lasts = [n.rpartition(".")[2].encode() for n in names]
         found: list[Call] = []
-        for file in self.source.modules.by_path:
+        for file in files:
             if file.facts[3] or file.is_aside or not any(last in file.content for last in lasts):
                 continue
             module = self.source.module_of(file)

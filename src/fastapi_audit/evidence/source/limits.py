@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.composition import App, Route
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, ROUTE_METHODS, ROUTERS
+from fastapi_audit.evidence.source.remembering import remembered
 from fastapi_audit.evidence.source.values import ClassValue
 
 _LIMITING = re.compile(
@@ -110,6 +111,7 @@ def limits_of_app(app: App) -> Iterator[str]:
         current = current.parent
 
 
+@remembered
 def _calls_limit(function: Function) -> bool:
     """Whether a function, or what it calls, counts calls by its name."""
     seen: set[int] = set()

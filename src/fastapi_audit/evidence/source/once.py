@@ -1,6 +1,7 @@
 """Which calls a process makes only once: `global kept; if kept is None: kept = load()`, or a cache without a key."""
 
-from fastapi_audit.evidence.source.code import Call, Expression, Function, Statement
+from fastapi_audit.evidence.source.code import Call, Expression, Function, Module, Statement
+from fastapi_audit.evidence.source.remembering import remembered
 
 CACHES = ("functools.lru_cache", "functools.cache")
 
@@ -31,12 +32,18 @@ def _caches(decorator: Expression) -> bool:
 
 def _is_forgotten(name: str, function: Function) -> bool:
     """Whether anything else writes the variable: what reloads it makes the call run again."""
-    return any(
-        name in s.names
-        for f in function.module.functions
-        if f.node is not function.node
-        for s in f.statements_of("declare")
-    )
+    return any(node is not function.node for node in _declaring(function.module).get(name, ()))
+
+
+@remembered
+def _declaring(module: Module) -> dict[str, list[object]]:
+    """The names that functions of a module declare `global` or `nonlocal`, each with the functions."""
+    found: dict[str, list[object]] = {}
+    for function in module.functions:
+        for statement in function.statements_of("declare"):
+            for name in statement.names:
+                found.setdefault(name, []).append(function.node)
+    return found
 
 
 def _is_guarded(call: Call, name: str, function: Function) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fastapi_audit.evidence.source.code import Call, Expression, Program
 from fastapi_audit.evidence.source.composition import call_of, location_of
-from fastapi_audit.evidence.source.values import Constant, Instance, Value, literal
+from fastapi_audit.evidence.source.values import Constant, External, Instance, Value, literal
 from fastapi_audit.model import Finding, Fix, Location, Severity
 
 
@@ -21,6 +21,9 @@ class Resource:
         return self.instance.type_name
 
     def is_a(self, *names: str) -> bool:
+        cls = self.instance.cls
+        if isinstance(cls, External):
+            return cls.name in names
         return self.instance.is_a(*names) or self.type_name in names
 
     @property

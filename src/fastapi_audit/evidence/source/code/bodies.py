@@ -77,41 +77,46 @@ class Body:
         found: syntax.Node | None = getattr(node, "around", None)
         return None if found is self.edge else found
 
-    @cached_property
+    @property
     def _all(self) -> list[syntax.Node]:
         """Every node of this body in source order, without the bodies of nested functions and lambdas."""
+        return self._walked[0]
+
+    @property
+    def _by_class(self) -> dict[type[syntax.Node], list[syntax.Node]]:
+        """The same nodes by their class."""
+        return self._walked[1]
+
+    @cached_property
+    def _walked(self) -> tuple[list[syntax.Node], dict[type[syntax.Node], list[syntax.Node]]]:
+        """One walk for all: the nodes in order and by class, and the node around each, also inside lambdas."""
         found: list[syntax.Node] = []
+        by_class: dict[type[syntax.Node], list[syntax.Node]] = {}
         stack: list[syntax.Node] = list(reversed(self.nodes))
         while stack:
             node = stack.pop()
             found.append(node)
-            if type(node) in syntax.LEAVES:
+            kind = type(node)
+            if kind in by_class:
+                by_class[kind].append(node)
+            else:
+                by_class[kind] = [node]
+            if kind in syntax.LEAVES:
                 continue
             below = _inner(node)
             for child in below:
                 child.around = node
-            if type(node) is syntax.Lambda:
+            if kind is syntax.Lambda:
                 _look_into(below)
             else:
                 below.reverse()
                 stack += below
-        return found
-
-    @cached_property
-    def _by_class(self) -> dict[type[syntax.Node], list[syntax.Node]]:
-        found: dict[type[syntax.Node], list[syntax.Node]] = {}
-        for node in self._all:
-            of_class = found.get(type(node))
-            if of_class is None:
-                found[type(node)] = [node]
-            else:
-                of_class.append(node)
-        return found
+        return found, by_class
 
     @cached_property
     def calls(self) -> list[Call]:
         """Every call that runs when this body runs, in source order."""
-        return [Call(n, self) for n in self._by_class.get(syntax.Call, ())]
+        return [Call(n, self) for n in self._by_class.get(syntax.Call, ()) if isinstance(n, syntax.Call)]
 
     @cached_property
     def statements(self) -> list[Statement]:
@@ -135,6 +140,11 @@ class Body:
     @cached_property
     def _expressions_by_kind(self) -> dict[str, list[Expression]]:
         return {}
+
+    def attributes_named(self, *names: str) -> list[Expression]:
+        """The attributes of these names, of whatever, in source order."""
+        attributes = self._by_class.get(syntax.Attribute, ())
+        return [self.expression(n) for n in attributes if isinstance(n, syntax.Attribute) and n.attr in names]
 
     def statements_of(self, *kinds: str) -> list[Statement]:
         """The statements of some kinds: `raise`, `return`, `loop`, `try`, `assign` …"""
@@ -186,13 +196,21 @@ class Body:
 
     def calls_to(self, *names: str) -> list[Call]:
         """The calls to these dotted names; `requests.*` takes everything below."""
-        wanted = {n for n in names if not n.endswith(".*")}
+        by_name = self._numbers_by_name
+        wanted = [by_name[n] for n in dict.fromkeys(names) if n in by_name]
         prefixes = tuple(n[:-1] for n in names if n.endswith(".*"))
-        found = []
-        for call in self.calls:
+        if prefixes:
+            wanted += [numbers for n, numbers in by_name.items() if n not in names and n.startswith(prefixes)]
+        return [self.calls[number] for number in sorted(number for numbers in wanted for number in numbers)]
+
+    @cached_property
+    def _numbers_by_name(self) -> dict[str, list[int]]:
+        """The dotted name of what is called → which of the calls do so."""
+        found: dict[str, list[int]] = {}
+        for number, call in enumerate(self.calls):
             name = call.name
-            if name is not None and (name in wanted or (prefixes and name.startswith(prefixes))):
-                found.append(call)
+            if name is not None:
+                found.setdefault(name, []).append(number)
         return found
 
     def reads(self, name: str) -> bool:

@@ -8,6 +8,7 @@ from fastapi_audit.evidence.source.values import Table, dotted_name
 from fastapi_audit.model import Edit
 
 if TYPE_CHECKING:
+    from fastapi_audit.evidence.source.code.bodies import Body
     from fastapi_audit.evidence.source.code.functions import Function
 
 
@@ -15,13 +16,15 @@ class Call(Expression):
     """A call; a rule that subscribes to it names what it wants with `@rule.check(of=[…])`."""
 
     __slots__ = ()
+    node: syntax.Call
+
+    def __init__(self, node: syntax.Call, body: "Body") -> None:
+        self.node = node
+        self.body = body
 
     @property
     def syntax(self) -> syntax.Call:
-        node = self.node
-        if not isinstance(node, syntax.Call):
-            raise TypeError(type(node).__name__)
-        return node
+        return self.node
 
     @property
     def callee(self) -> Expression:
@@ -31,12 +34,12 @@ class Call(Expression):
     @property
     def name(self) -> str | None:
         """The dotted name of what is called: `time.sleep`, `redis.Redis.get`, `app.services.load`."""
-        return dotted_name(self.body.evaluate(self.syntax.func))
+        return dotted_name(self.body.evaluate(self.node.func))
 
     @property
     def method(self) -> str:
         """The last part of the name as written: `get` of `client.get(...)`."""
-        func = self.syntax.func
+        func = self.node.func
         if isinstance(func, syntax.Attribute):
             return func.attr
         return func.id if isinstance(func, syntax.Name) else ""
@@ -44,7 +47,7 @@ class Call(Expression):
     @property
     def receiver(self) -> Expression | None:
         """`client` of `client.get(...)`."""
-        func = self.syntax.func
+        func = self.node.func
         return self.body.expression(func.value) if isinstance(func, syntax.Attribute) else None
 
     @property
@@ -87,7 +90,7 @@ class Call(Expression):
     @property
     def target(self) -> "Function | None":
         """The project function that is called (the constructor, for a class)."""
-        return self.body.source.called_function(self.body.evaluate(self.syntax.func))
+        return self.body.source.called_function(self.body.evaluate(self.node.func))
 
     def keyword_edit(self, name: str, text: str) -> Edit:
         """An edit that sets a keyword argument: replaces its value, or adds it as the last argument."""

@@ -31,6 +31,7 @@ class Function(Body):
         self.definition = value
         self.source = source
         self.file = value.file
+        self.node: syntax.FunctionDef | syntax.Lambda = value.node
 
     def __repr__(self) -> str:
         return f"Function({self.qualified_name})"
@@ -38,10 +39,6 @@ class Function(Body):
     @property
     def as_function(self) -> "Function":
         return self
-
-    @property
-    def node(self) -> "syntax.FunctionDef | syntax.Lambda":
-        return self.definition.node
 
     @property
     def text(self) -> str:
