@@ -18,7 +18,7 @@ from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, M
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
 from fastapi_audit.evidence.source.files import Tree, discover
 from fastapi_audit.evidence.source.grounds import Ground, grounds
-from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functions
+from fastapi_audit.evidence.source.limits import LimitedFunction
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
@@ -78,7 +78,6 @@ class Project:
     live: Live | None = None
     """What a probe has seen, when the service was probed."""
     _texts: dict[str, str | None] = field(default_factory=dict)
-    _lists: dict[type, Sequence[object]] = field(default_factory=dict)
     _grounds: dict[tuple[str, ...], list[Ground]] = field(default_factory=dict)
     _matches: "dict[tuple[Pattern, ...], Matches]" = field(default_factory=dict)
 
@@ -124,9 +123,7 @@ class Project:
             return list(self.running.every_operation()) if self.running else []
         if kind in EXPERIMENTS:
             return self.live.subjects.get(kind, ()) if self.live else ()
-        if kind not in self._lists:
-            self._lists[kind] = _LISTS[kind](self.source)
-        return self._lists[kind]
+        return _LISTS[kind](self.source)
 
     @property
     def gateway_limit(self) -> str | None:
@@ -190,7 +187,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Dependency: lambda s: s.dependencies,
     Variable: lambda s: s.variables,
     Revision: lambda s: list(newest_revisions(s)),
-    LimitedFunction: lambda s: list(limited_functions(s.functions)),
+    LimitedFunction: lambda s: s.limited_functions,
 }
 
 SUBJECTS: dict[type, EvidenceKind] = {

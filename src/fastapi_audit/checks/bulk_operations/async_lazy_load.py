@@ -153,7 +153,7 @@ LOADED = re.compile(
 def read_before_it_is_loaded(function: Function) -> Iterator[Finding]:
     if not function.is_async or function.in_request is None or LOADED.search(function.text):
         return
-    for expression in function.expressions:
+    for expression in function.expressions_of("attribute"):
         lazy = _lazy_relationship(expression, function)
         if lazy is not None:
             yield expression.finding(

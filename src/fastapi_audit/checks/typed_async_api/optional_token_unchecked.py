@@ -121,7 +121,7 @@ def is_lenient(dependency: Dependency) -> bool:
 def is_used(dependency: Dependency, function: Function) -> bool:
     """Whether the handler does anything with the value; a parameter alone is no check."""
     name = dependency.parameter
-    return name is not None and any(e.kind == "name" and e.text == name for e in function.expressions)
+    return name is not None and any(e.text == name for e in function.expressions_of("name"))
 
 
 @rule.proof

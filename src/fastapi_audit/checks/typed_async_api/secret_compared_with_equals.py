@@ -146,7 +146,7 @@ rule = Rule(
 def comparisons(function: Function) -> Iterator[Finding]:
     if not function.ways:
         return
-    for expression in function.expressions:
+    for expression in function.expressions_of("operation"):
         if expression.operator not in {"==", "!="} or len(expression.operands) != 2:
             continue
         if is_query(expression):

@@ -59,4 +59,4 @@ def uses_cookies(function: Function) -> bool:
         return True
     if any(c.method == "set_cookie" for c in function.calls):
         return True
-    return any((e.written or "").endswith((".cookies", ".session")) for e in function.expressions)
+    return any(e.written is not None for e in function.attributes_named("cookies", "session"))

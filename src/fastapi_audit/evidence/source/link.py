@@ -22,6 +22,7 @@ from fastapi_audit.evidence.source.composition import (
     Dependency,
     Route,
 )
+from fastapi_audit.evidence.source.limits import LimitedFunction, limited_functions
 from fastapi_audit.evidence.source.metrics import EXPORTERS, Metric, metrics_of
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
 from fastapi_audit.evidence.source.nouns import Nouns
@@ -222,6 +223,11 @@ class Source(Nouns):
     def metrics(self) -> list[Metric]:
         """The metrics that the application defines."""
         return list(metrics_of(self))
+
+    @cached_property
+    def limited_functions(self) -> list[LimitedFunction]:
+        """The functions that slowapi's decorators stand on."""
+        return list(limited_functions(self.functions))
 
     @property
     def exports_metrics(self) -> bool:

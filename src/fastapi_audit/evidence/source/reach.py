@@ -230,7 +230,7 @@ def _uses(call: Call) -> list[Expression]:
     name = call.assigned_to
     if name is None:
         return []
-    return [e for e in call.body.expressions if e.written == name and e.kind == "name" and e.node is not call.node]
+    return [e for e in call.body.expressions_of("name") if e.written == name]
 
 
 def _handed_over(reach: Reach, call: Call, name: str | None, source: "Source") -> Iterator[Reach]:  # noqa: C901  one table of hand-overs

@@ -145,7 +145,7 @@ class Function(Body):
     @property
     def yields(self) -> list[Expression]:
         """Its `yield` expressions."""
-        return [e for e in self.expressions if isinstance(e.node, syntax.Yield)]
+        return list(self.expressions_of("yield"))
 
     @property
     def returned_expressions(self) -> list[Expression]:
