@@ -8,6 +8,7 @@ from fastapi_audit.evidence.live.experiments.bursts import Burst, Bursts
 from fastapi_audit.evidence.live.experiments.chosen_media_type import ChosenMediaType
 from fastapi_audit.evidence.live.experiments.cross_origin_answer import CrossOriginAnswer
 from fastapi_audit.evidence.live.experiments.error_answer import ErrorAnswer
+from fastapi_audit.evidence.live.experiments.event_stream import EventStream
 from fastapi_audit.evidence.live.experiments.examined_operation import ExaminedOperation
 from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.foreign_object import ForeignObject
@@ -118,6 +119,7 @@ __all__ = [
     "CrossOriginAnswer",
     "Dependency",
     "ErrorAnswer",
+    "EventStream",
     "ExaminedOperation",
     "ExceptionHandler",
     "Exchange",
