@@ -17,7 +17,8 @@ from fastapi_audit.config import Settings
 from fastapi_audit.errors import AuditError
 from fastapi_audit.evidence import Gathering
 from fastapi_audit.reports import FORMATS, Look, Material, render
-from fastapi_audit.reports.reading import read_scorecard
+from fastapi_audit.reports.passages import Layout
+from fastapi_audit.reports.reading import read_written
 from mutations import FRAGMENTS, SAMPLE_APPS, Step, damaged, fuzzed, steps
 from scanned import keeps_the_schema, rules
 
@@ -109,8 +110,10 @@ def _scorecard() -> dict[str, Any]:
 
 
 def _rendered(file: Path) -> None:
-    card = together([read_scorecard(file), read_scorecard(file)])
-    material = Material(card, {rule.name: rule for rule in rules()}, lambda _path: None)
+    written = [read_written(file), read_written(file)]
+    card = together([each.card for each in written])
+    layout = Layout([each.sources for each in written])
+    material = Material(card, {rule.name: rule for rule in rules()}, layout.text, whole=False)
     for name in set(FORMATS) - {"html"} if len(card.findings) % 4 else FORMATS:
         printed = render(name, material, Look(colour=False, unicode=True, width=80))
         if name == "json":

@@ -15,6 +15,7 @@ from fastapi_audit.config import Settings
 from fastapi_audit.errors import UsageError
 from fastapi_audit.model import ExitCode
 from fastapi_audit.reports import Material
+from fastapi_audit.reports.passages import Layout
 
 
 def report(
@@ -30,7 +31,7 @@ def report(
     exit_zero: flags.ExitZero = False,
 ) -> None:
     """Merge scorecards of one project, such as a scan in CI and a probe of staging, and render them again."""
-    from fastapi_audit.reports.reading import read_scorecard  # noqa: PLC0415  pydantic costs more than a small scan
+    from fastapi_audit.reports.reading import read_written  # noqa: PLC0415  pydantic costs more than a small scan
 
     output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     if fail_under is not None and not 0 <= fail_under <= 100:  # noqa: PLR2004  a score is 0 to 100
@@ -38,9 +39,11 @@ def report(
         raise UsageError(message)
     settings = Settings()
     settings = replace(settings, fail_on=fail_on or settings.fail_on, fail_under=fail_under)
-    card = together([read_scorecard(file) for file in files])
-    # The files that it speaks of may lie anywhere, or have changed since.
-    material = Material(card, {rule.name: rule for rule in load()}, lambda _path: None)
+    written = [read_written(file) for file in files]
+    card = together([each.card for each in written])
+    # The files themselves may lie anywhere or have changed since, and may hold secrets that are masked here.
+    layout = Layout([each.sources for each in written])
+    material = Material(card, {rule.name: rule for rule in load()}, layout.text, whole=False)
     output.write(material)
     warn_of(material)
     code = exit_code(card, settings)

@@ -33,6 +33,8 @@ class Material:
     rules: Mapping[str, Rule]
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
+    whole: bool = True
+    """Whether `text` gives all of a file: a scorecard carries only the lines that it speaks of."""
     previous: Scorecard | None = None
     """An earlier scorecard to compare with."""
     show_suppressed: bool = False

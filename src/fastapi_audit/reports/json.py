@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi_audit import __version__
 from fastapi_audit.model import Collection, EvidenceKind
+from fastapi_audit.reports.passages import passages
 from fastapi_audit.scoring import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from fastapi_audit.model import (
         Finding,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Observation,
         Result,
         RouteRow,
-        Scorecard,
         Unresolved,
     )
     from fastapi_audit.reports import Look, Material
@@ -37,7 +37,7 @@ Object = dict[str, Any]
 
 def render(material: Material, _look: Look) -> str:
     """Two spaces, sorted as the contract lists it, no clock: the same scan gives the same bytes."""
-    return printed(scorecard_document(material.scorecard, material.rules))
+    return printed(scorecard_document(material))
 
 
 def printed(document: Object) -> str:
@@ -45,8 +45,9 @@ def printed(document: Object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def scorecard_document(scorecard: Scorecard, rules: Mapping[str, Rule]) -> Object:
-    """The whole result of an audit."""
+def scorecard_document(material: Material) -> Object:
+    """The whole result of an audit, with the lines of source that it speaks of."""
+    scorecard, rules = material.scorecard, material.rules
     return {
         "schema_version": SCHEMA_VERSION,
         "scoring_model": MODEL,
@@ -64,6 +65,10 @@ def scorecard_document(scorecard: Scorecard, rules: Mapping[str, Rule]) -> Objec
         **routes_document(scorecard.routes, scorecard.middleware, scorecard.unresolved),
         "measurements": {name: _rounded(value) for name, value in scorecard.measurements},
         "latencies": [_latency(row) for row in scorecard.latencies],
+        "sources": {
+            path: [{"line": told.line, "start": told.start, "text": told.text} for told in known]
+            for path, known in passages(scorecard, material.text).items()
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  a signature that callers read
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fastapi_audit import model
 from fastapi_audit.errors import UsageError
 from fastapi_audit.reports.json import SCHEMA_VERSION
+from fastapi_audit.reports.passages import Passage, Sources
 
 SIZE_LIMIT = 64_000_000
 """Bytes; 5,000 findings with all they carry are a tenth of it."""
@@ -259,6 +261,23 @@ class _Project(_Part):
     versions: dict[Short, Short]
 
 
+class _Passage(_Part):
+    line: Line
+    start: Count
+    text: Long
+
+    def noun(self) -> Passage:
+        return Passage(self.line, self.start, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file holds: a scorecard that is not weighed, and the lines of source that it speaks of."""
+
+    card: model.Scorecard
+    sources: Sources
+
+
 class _Scorecard(_Part):
     schema_version: Literal["1"]
     project: _Project
@@ -270,6 +289,11 @@ class _Scorecard(_Part):
     unresolved: tuple[_Unresolved, ...] = ()
     measurements: dict[Short, float | None] = {}
     latencies: tuple[_Latency, ...] = ()
+    sources: dict[Short, tuple[_Passage, ...]] = {}
+
+    def written(self) -> Written:
+        told = {path: tuple(each.noun() for each in passages) for path, passages in self.sources.items()}
+        return Written(self.noun(), told)
 
     def noun(self) -> model.Scorecard:
         """Without the weighing, which is done anew."""
@@ -297,6 +321,11 @@ class _Scorecard(_Part):
 
 def read_scorecard(file: Path) -> model.Scorecard:
     """The scorecard in a file, not weighed; `UsageError` names the file and what is wrong in it."""
+    return read_written(file).card
+
+
+def read_written(file: Path) -> Written:
+    """All that a file holds; `UsageError` names it and what is wrong in it."""
     try:
         with file.open("rb") as stream:
             content = stream.read(SIZE_LIMIT + 1)
@@ -314,7 +343,7 @@ def read_scorecard(file: Path) -> model.Scorecard:
     except ValueError as error:
         message = f"{file}: {error}"
         raise UsageError(message) from None
-    return read.noun()
+    return read.written()
 
 
 def _check_findings(read: _Scorecard) -> None:

@@ -213,6 +213,7 @@ class _Places:
 
     def __init__(self, material: Material, rules: list[str]) -> None:
         self.text = material.text
+        self.whole = material.whole
         self.files: dict[str, list[str]] = {}
         self.starts: dict[str, list[int]] = {}
         self.hashes: dict[str, LineHashes] = {}
@@ -232,6 +233,8 @@ class _Places:
 
     def line_hash(self, place: Location) -> dict[str, str]:
         """GitHub's own fingerprint of the line; it keeps this one only where it is what it would have made."""
+        if not self.whole:
+            return {}
         if place.path not in self.hashes:
             self.hashes[place.path] = LineHashes(self.text(place.path) or "")
         line_hash = self.hashes[place.path].of(place.line)
@@ -239,9 +242,9 @@ class _Places:
 
     def changes(self, fix: Fix) -> list[Object]:
         """What a fix replaces, file by file; nothing when a file is not at hand, since a fix is applied whole."""
-        paths = sorted({edit.path for edit in fix.edits})
-        if any(self.text(path) is None for path in paths):
+        if not all(self._fits(edit) for edit in fix.edits):
             return []
+        paths = sorted({edit.path for edit in fix.edits})
         return [
             {
                 "artifactLocation": _artifact(path),
@@ -249,6 +252,10 @@ class _Places:
             }
             for path in paths
         ]
+
+    def _fits(self, edit: Edit) -> bool:
+        text = self.text(edit.path)
+        return text is not None and edit.end <= len(text) and text.startswith(edit.old, edit.start)
 
     def _replacement(self, edit: Edit) -> Object:
         line, column = self._position(edit.path, edit.start)

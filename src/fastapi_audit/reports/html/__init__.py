@@ -64,5 +64,5 @@ def _digest(text: str) -> str:
 
 def _download(material: Material) -> str:
     """The JSON scorecard as an address, so that it can be saved without JavaScript."""
-    document = json.dumps(scorecard_document(material.scorecard, material.rules), separators=(",", ":"))
+    document = json.dumps(scorecard_document(material), separators=(",", ":"))
     return f"data:application/json;base64,{base64.b64encode(document.encode()).decode()}"
