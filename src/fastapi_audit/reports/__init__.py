@@ -33,12 +33,12 @@ class Material:
     rules: Mapping[str, Rule]
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
-    whole: bool = True
-    """Whether `text` gives all of a file: a scorecard carries only the lines that it speaks of."""
     previous: Scorecard | None = None
     """An earlier scorecard to compare with."""
     show_suppressed: bool = False
     """Whether SARIF lists what does not count, marked as suppressed."""
+    whole: bool = True
+    """Whether `text` gives all of a file: a scorecard carries only the lines that it speaks of."""
 
     @property
     def open_findings(self) -> Iterator[Finding]:
