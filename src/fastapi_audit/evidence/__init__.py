@@ -25,6 +25,7 @@ from fastapi_audit.evidence.live.experiments.oversize_bodies import OversizeBodi
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
+from fastapi_audit.evidence.live.experiments.session_cookie import SessionCookie
 from fastapi_audit.evidence.live.experiments.shared_answer import SharedAnswer
 from fastapi_audit.evidence.live.experiments.shutdown import Shutdown
 from fastapi_audit.evidence.live.experiments.split_limit import SplitLimit
@@ -42,7 +43,7 @@ from fastapi_audit.evidence.live.probing import (
     read_identity,
 )
 from fastapi_audit.evidence.project import SUBJECTS, Comment, Gathering, Project, asked, gather, probed, text_of
-from fastapi_audit.evidence.secret_names import SECRET_FIELD
+from fastapi_audit.evidence.secret_names import SECRET_FIELD, SESSION_COOKIE
 from fastapi_audit.evidence.source.blocking import Blocking
 from fastapi_audit.evidence.source.body_size import app_limits_body, limits_body, looks_at_size
 from fastapi_audit.evidence.source.cache import directory as cache_directory
@@ -103,6 +104,7 @@ __all__ = [
     "ROLES",
     "SECRET_FIELD",
     "SESSIONS",
+    "SESSION_COOKIE",
     "SQLALCHEMY_SESSIONS",
     "SUBJECTS",
     "UNKNOWN",
@@ -167,6 +169,7 @@ __all__ = [
     "Route",
     "RunningApp",
     "ServedDescription",
+    "SessionCookie",
     "Settings",
     "SharedAnswer",
     "Shutdown",

@@ -8,3 +8,10 @@ SECRET_FIELD = re.compile(
     re.IGNORECASE,
 )
 """Matches the whole name."""
+
+SESSION_COOKIE = re.compile(
+    r"(?!.*(csrf|xsrf))(__(host|secure)-)?([a-z0-9]+[_-]){0,4}((access|refresh|auth|id|session|user|api|remember|login)[_-]?)?"
+    r"(token|jwt|session|session[_-]?id|sessid|sid|auth|authorization|credentials?)",
+    re.IGNORECASE,
+)
+"""Matches the whole name of a cookie that says who somebody is; no CSRF token, which scripts have to read."""

@@ -21,7 +21,7 @@ from fastapi_audit.evidence.live.loading import exported
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
 from fastapi_audit.evidence.live.probing import Probing
-from fastapi_audit.evidence.live.session import Experiment, NotPossible, Session
+from fastapi_audit.evidence.live.session import NO_OPERATIONS, Experiment, NotPossible, Session
 from fastapi_audit.evidence.live.starting import description_of, started
 
 SHOWN_WHEN_STARTED = "http://127.0.0.1:8000"
@@ -144,7 +144,7 @@ class Conductor:
         if experiment.needs_second and not self.probing.second.headers:
             return "it needs another user: give the credentials with --second-header-file"
         if experiment.needs_operations and not session.operations:
-            return session.no_operations or "the service describes no operations"
+            return session.no_operations or NO_OPERATIONS
         if experiment.needs_operations and not any(True for _ in session.safe_operations):
             return "no operation may be called: name one with valid arguments in the configuration"
         return ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 1_000_000
 ASKING_SECONDS = 20.0
+NO_OPERATIONS = "the service describes no operations"
 
 
 class NotPossible(Exception):  # noqa: N818  nothing is wrong: the service has nothing to look at
@@ -214,4 +215,4 @@ class Session:
         raise NotPossible(message)
 
 
-__all__ = ["NOBODY", "Experiment", "NotPossible", "Phase", "Session"]
+__all__ = ["NOBODY", "NO_OPERATIONS", "Experiment", "NotPossible", "Phase", "Session"]

@@ -9,7 +9,7 @@ from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.permission import is_loopback
 from fastapi_audit.evidence.live.probing import Headers
-from fastapi_audit.evidence.live.session import NOBODY, Experiment, NotPossible, Phase, Session
+from fastapi_audit.evidence.live.session import NO_OPERATIONS, NOBODY, Experiment, NotPossible, Phase, Session
 
 REQUESTS = 200
 """To one operation; few limits for people let as many through at once."""
@@ -92,7 +92,7 @@ class Bursts:
 async def observe(session: Session) -> AsyncIterator[Bursts]:
     """Bursts of the shortest readings until one is limited, and of logins, where changing methods are allowed."""
     if not session.operations:
-        raise NotPossible(session.no_operations or "the service describes no operations")
+        raise NotPossible(session.no_operations or NO_OPERATIONS)
     tried: list[Burst] = []
     async for burst in _readings(session):
         tried.append(burst)

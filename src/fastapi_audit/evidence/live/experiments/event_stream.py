@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
-from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.live.session import NO_OPERATIONS, Experiment, NotPossible, Session
 
 MOST_OPERATIONS = 12
 PATIENCE_SECONDS = 4.0
@@ -41,6 +41,8 @@ class EventStream:
 
 async def observe(session: Session) -> AsyncIterator[EventStream]:
     """Calls what is not described as an answer of another kind, and each stream of events again."""
+    if not session.operations:
+        raise NotPossible(session.no_operations or NO_OPERATIONS)
     asked = 0
     for operation in session.callable_operations:
         if operation.answer or operation.path() is None or asked >= MOST_OPERATIONS:

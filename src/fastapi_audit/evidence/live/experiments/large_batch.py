@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
-from fastapi_audit.evidence.live.session import Experiment, Phase, Session
+from fastapi_audit.evidence.live.session import NO_OPERATIONS, Experiment, NotPossible, Phase, Session
 
 ITEMS = 20_000
 FEWEST = 4_999
@@ -49,6 +49,8 @@ class LargeBatch:
 
 async def observe(session: Session) -> AsyncIterator[LargeBatch]:
     """Sends batches whose last item cannot be valid, a short one first: no operation gets to see them."""
+    if not session.operations:
+        raise NotPossible(session.no_operations or NO_OPERATIONS)
     asked = 0
     for operation in session.callable_operations:
         item, place = _batch(operation)
