@@ -97,7 +97,9 @@ def of_service(probing: Probing, name: str, choice: Choice, progress: Progress |
     live = probe(probing, choice.nouns, progress)
     project = probed(live, name)
     card = _judged(project, choice, live.shown_at)
-    return Audit(replace(card, measurements=tuple(_measured(live)), latencies=live.latencies), project)
+    figures = tuple(live.exported.rows) if live.exported else ()
+    measured = replace(card, measurements=tuple(_measured(live)), latencies=live.latencies, figures=figures)
+    return Audit(measured, project)
 
 
 def complained(card: Scorecard, baseline: Baseline) -> Scorecard:
@@ -118,6 +120,7 @@ def together(cards: Sequence[Scorecard]) -> Scorecard:
             unresolved=tuple(dict.fromkeys(entry for card in cards for entry in card.unresolved)),
             measurements=tuple(dict(pair for card in cards for pair in card.measurements).items()),
             latencies=tuple(dict.fromkeys(row for card in cards for row in card.latencies)),
+            figures=next((card.figures for card in cards if card.figures), ()),
         ),
         results,
     )

@@ -303,6 +303,8 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105  a verdict, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+    NOT_MEASURABLE = "not measurable"
+    """Only of an exported figure: the service does not tell enough to know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,22 @@ class LatencyRow:
     error_verdict: Verdict
     histogram: tuple[tuple[float, int], ...] = ()
     """Upper bound in milliseconds and how many samples lie below it and above the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFigure:
+    """One of the six figures of the checklist's monitoring, from what the service exports of itself."""
+
+    name: str
+    """`p95_ms`, `error_share`, `pool_share`, `cache_hit_share`, `requests_by_client` or `tokens`."""
+    low: float
+    """With `high` where it lies; `nan` and `inf` where that is not known. A share is 0 to 1."""
+    high: float
+    verdict: Verdict
+    reason: str = ""
+    """Why it is not measurable or not decided."""
+    source: str = ""
+    """The name of the series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +381,8 @@ class Scorecard:
     """Single figures by name, such as `requests` or `p95_ms`; the unit ends the name."""
     latencies: tuple[LatencyRow, ...] = ()
     """The whole service first, then the operations by path."""
+    figures: tuple[ExportedFigure, ...] = ()
+    """The six of the checklist in its order, once a probe has asked for the metrics."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

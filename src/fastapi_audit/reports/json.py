@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fastapi_audit.model import (
+        ExportedFigure,
         Finding,
         Fix,
         Gathered,
@@ -65,6 +66,7 @@ def scorecard_document(material: Material) -> Object:
         **routes_document(scorecard.routes, scorecard.middleware, scorecard.unresolved),
         "measurements": {name: _rounded(value) for name, value in scorecard.measurements},
         "latencies": [_latency(row) for row in scorecard.latencies],
+        "figures": [_figure(each) for each in scorecard.figures],
         "sources": {
             path: [{"line": told.line, "start": told.start, "text": told.text} for told in known]
             for path, known in passages(scorecard, material.text).items()
@@ -176,6 +178,16 @@ def _latency(row: LatencyRow) -> Object:
         "error_target": row.error_target,
         "error_verdict": row.error_verdict,
         "histogram": [{"below_ms": _rounded(bound), "samples": count} for bound, count in row.histogram],
+    }
+
+
+def _figure(figure: ExportedFigure) -> Object:
+    return {
+        "name": figure.name,
+        "interval": [_rounded(figure.low), _rounded(figure.high)],
+        "verdict": figure.verdict,
+        "reason": figure.reason,
+        "series": figure.source,
     }
 
 

@@ -251,6 +251,19 @@ class _Latency(_Part):
         )
 
 
+class _Figure(_Part):
+    name: Short
+    interval: tuple[float | None, float | None]
+    verdict: model.Verdict
+    reason: Short = ""
+    series: Short = ""
+
+    def noun(self) -> model.ExportedFigure:
+        low, high = self.interval
+        above = math.inf if high is None and low is not None else _known(high)
+        return model.ExportedFigure(self.name, _known(low), above, self.verdict, self.reason, self.series)
+
+
 def _known(value: float | None) -> float:
     return math.nan if value is None else value
 
@@ -289,6 +302,7 @@ class _Scorecard(_Part):
     unresolved: tuple[_Unresolved, ...] = ()
     measurements: dict[Short, float | None] = {}
     latencies: tuple[_Latency, ...] = ()
+    figures: tuple[_Figure, ...] = ()
     sources: dict[Short, tuple[_Passage, ...]] = {}
 
     def written(self) -> Written:
@@ -316,6 +330,7 @@ class _Scorecard(_Part):
             unresolved=tuple(entry.noun() for entry in self.unresolved),
             measurements=tuple((name, _known(value)) for name, value in self.measurements.items()),
             latencies=tuple(row.noun() for row in self.latencies),
+            figures=tuple(each.noun() for each in self.figures),
         )
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import floor
 
-from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity, Status
+from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity, Status, Verdict
 from fastapi_audit.reports import Look, Material, counted, severity_of
 from fastapi_audit.reports.cells import (
     BLUE,
@@ -24,10 +24,13 @@ from fastapi_audit.reports.cells import (
 )
 from fastapi_audit.reports.change import change_of
 from fastapi_audit.reports.excerpt import Excerpts
+from fastapi_audit.reports.figures import told
 from fastapi_audit.rule import Rule
 from fastapi_audit.scoring import gains
 
 COLOURS = {Severity.CRITICAL: RED, Severity.HIGH: RED, Severity.MEDIUM: YELLOW, Severity.LOW: CYAN}
+
+VERDICTS = {Verdict.PASS: GREEN, Verdict.FAIL: RED, Verdict.INCONCLUSIVE: YELLOW, Verdict.NOT_MEASURABLE: DIM}
 
 BAR = 10
 """Cells of an item's bar."""
@@ -138,6 +141,7 @@ def _scorecard(material: Material, look: Look) -> Iterator[str]:
     yield from wrapped(_coverage(scorecard), look.width, "  ")
     yield ""
     yield from _items(material, look)
+    yield from _figures(scorecard, look)
     first = _fix_first(scorecard)
     if first:
         yield ""
@@ -205,6 +209,21 @@ def _items(material: Material, look: Look) -> Iterator[str]:
     parts = [f"{rest[outcome]} {text}" for outcome, text in words.items() if rest[outcome]]
     if parts:
         yield from wrapped(f"{sum(rest.values())} more items: {', '.join(parts)}", look.width, "      ")
+
+
+def _figures(scorecard: Scorecard, look: Look) -> Iterator[str]:
+    """What the service exports of itself; a figure that cannot be known says why."""
+    figures = list(told(scorecard))
+    if not figures:
+        return
+    yield ""
+    yield "  What the service exports of itself:"
+    for each in figures:
+        verdict = painted(f"{each.verdict:<14}", look, VERDICTS[each.verdict])
+        words = ", ".join(part for part in (each.known, each.aside) if part)
+        first, *rest = wrapped(f"{each.title}: {words}", look.width - 18, "")
+        yield f"  {verdict}  {first}"
+        yield from (f"{'':18}{line}" for line in rest)
 
 
 def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:

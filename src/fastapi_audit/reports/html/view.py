@@ -21,6 +21,7 @@ from fastapi_audit.model import (
 from fastapi_audit.reports import Material, severity_of
 from fastapi_audit.reports.cells import visible
 from fastapi_audit.reports.change import Change, change_of
+from fastapi_audit.reports.figures import Told, told
 from fastapi_audit.reports.html.diffs import DiffLine, Diffs
 from fastapi_audit.reports.html.excerpts import Excerpts, SourceLine
 from fastapi_audit.reports.html.text import lines
@@ -196,6 +197,11 @@ class View:
     def whole(self) -> LatencyRow | None:
         """The latency of the whole service."""
         return next((row for row in self.card.latencies if row.operation is None), None)
+
+    @property
+    def figures(self) -> tuple[Told, ...]:
+        """What the service exports of itself."""
+        return tuple(told(self.card))
 
     def latency(self, route: RouteRow) -> LatencyRow | None:
         """Of one route, when it was measured."""

@@ -1,5 +1,6 @@
 """What the service exports of itself: its metrics before, during and after the measured load, and what moved."""
 
+import math
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.session import NOBODY, Experiment, Phase, Session
 from fastapi_audit.evidence.live.statuses import SERVER_ERROR
+from fastapi_audit.model import ExportedFigure, Verdict
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live.figures import Figure, Timing
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 DESCRIBED = re.compile(r"/(metrics|prometheus)/?$")
 ACCEPTED = (("Accept", "text/plain;version=0.0.4,text/plain;q=0.5,*/*;q=0.1"),)
 MOST_PATHS = 4
+SIX = ("p95_ms", "error_share", "pool_share", "cache_hit_share", "requests_by_client", "tokens")
+"""The figures of the checklist, in its order."""
 DURING = 5
 """Scrapes while the load runs: a pool is empty again when it is over."""
 EVERY_SECONDS = 0.6
@@ -56,6 +60,15 @@ class ExportedMetrics:
         """One of the six, as far as it is measurable."""
         found = (each for each in self.figures if each.name == name and each.source)
         return next(found, None) if self.scrape else None
+
+    @property
+    def rows(self) -> Iterator[ExportedFigure]:
+        """All six as a report shows them, also where nothing could be read."""
+        for each in self.figures:
+            judged = each.verdict or Verdict.NOT_MEASURABLE
+            yield ExportedFigure(each.name, each.low, each.high, judged, each.reason, each.source)
+        for name in () if self.figures else SIX:
+            yield ExportedFigure(name, math.nan, math.nan, Verdict.NOT_MEASURABLE, self.unreadable)
 
     @property
     def untold(self) -> Iterator[str]:
