@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from command import Ran, command, written
+from sample_apps import copied
 
 CRASHING = """\
 from typing import Annotated
@@ -37,8 +38,8 @@ async def share(people: int) -> float:
 """
 
 
-def probe(cwd: Path, *arguments: str | Path) -> Ran:
-    started = ("--app", "main:app", "--python", sys.executable)
+def probe(cwd: Path, *arguments: str | Path, app: str = "main:app") -> Ran:
+    started = ("--app", app, "--python", sys.executable)
     return command("probe", *started, *arguments, "--output-format", "json", cwd=cwd)
 
 
@@ -63,3 +64,19 @@ def test_crashes_at_one_line_are_one_finding_with_one_reproduction(tmp_path: Pat
     assert opened["observations"][0]["message"] == "it answered 500: `KeyError` in `opened`"
     assert opened["observations"][0]["reproduction"].startswith("curl -i 'http://127.0.0.1:8000/info?url=")
     assert share["observations"][0]["message"] == "it answered 500: `ZeroDivisionError` in `share`"
+
+
+@pytest.mark.slow
+def test_the_prototype_blocks_its_event_loop_at_a_line_that_the_probe_names(tmp_path: Path) -> None:
+    copy = copied("prototype", tmp_path)
+    slept = copy.folder.joinpath("app/crm.py").read_text().splitlines().index("                time.sleep(0.2)") + 1
+
+    # Beside the rules that take most of the time: what blocks was left out when it came after them.
+    selected = "blocking-call,request-crashes-handler,latency-above-target"
+    found = findings(probe(copy.folder, "--select", selected, "--max-time", "40", app="app.main:app"))
+
+    (blocking,) = [each for each in found if each["rule"] == "blocking-call"]
+    assert (blocking["operation"], blocking["status"]) == ("GET /leads/{lead_id}/enrich", "confirmed")
+    assert (blocking["location"]["path"], blocking["location"]["line"]) == ("app/crm.py", slept)
+    crashed = {each["operation"] for each in found if each["rule"] == "request-crashes-handler"}
+    assert {"GET /features", "GET /leads/company", "GET /leads/search"} <= crashed

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import get_current_user, limiter
 from app.crm import CRMClient, lead_service, send_welcome_email, sync_to_crm
-from app.database import Lead, User, get_db, get_report_db
+from app.database import Lead, SessionLocal, User, get_db, get_report_db
 from app.schemas import LeadCreate
 
 logger = structlog.get_logger()
@@ -148,3 +148,10 @@ async def delete_lead(lead_id: int, db: AsyncSession = Depends(get_db)):
 async def score(lead_id):
     await asyncio.sleep(1)
     logger.info(f"scored lead {lead_id}")
+
+
+async def create_demo_lead():
+    async with SessionLocal() as db:
+        if await db.get(Lead, 1) is None:
+            db.add(Lead(id=1, name="Ada Lovelace", email="ada@example.com"))
+            await db.commit()

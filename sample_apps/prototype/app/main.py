@@ -29,6 +29,7 @@ async def lifespan(app: FastAPI):
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     await auth.create_admin()
+    await leads.create_demo_lead()
     FastAPICache.init(InMemoryBackend())
     yield
 

@@ -32,11 +32,13 @@ class Phase(IntEnum):
     """A few harmless requests."""
     COUNT = 2
     """Needs limits that nobody has used up yet, and uses them up."""
-    MEASURE = 3
+    TIME = 3
+    """Few requests beside each other, before the many take the time that is left."""
+    MEASURE = 4
     """Many harmless requests."""
-    STRESS = 4
+    STRESS = 5
     """Bursts, abuse and everything else that may use up a limit or a connection."""
-    END = 5
+    END = 6
     """The server is gone afterwards."""
 
 

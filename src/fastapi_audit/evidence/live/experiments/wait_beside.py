@@ -104,19 +104,27 @@ async def observe(session: Session) -> AsyncIterator[WaitBeside]:
     """Calls every operation that may be called once, and the slow ones again with fast requests beside them."""
     begun, most = time.monotonic(), session.client.budget.seconds_left * SHARE_OF_TIME
     timed = await _timed(session, most / 2)
-    if not timed:
-        message = "no operation that may be called gives an answer"
+    if not any(each.ok or each.seconds >= SLOW_SECONDS for each in timed.values()):
+        message = "no operation that may be called answers well"
         raise NotPossible(message)
     readings = [each for operation, each in timed.items() if operation.method == "GET"]
     fast = min(readings or [await session.anywhere()], key=lambda each: each.seconds)
     at_rest = max(each.seconds for each in await _polls(session, fast, MOST_POLLS))
     watch = Watch(session.server.stalls, session.launch.folder) if session.server and session.launch else None
+    left: list[str] = []
     for operation, first in timed.items():
         if first.seconds < SLOW_SECONDS:
-            yield WaitBeside(operation.key, at_rest)
+            # A refusal is quick: it says nothing of the way that a good request takes.
+            if first.ok:
+                yield WaitBeside(operation.key, at_rest)
         elif time.monotonic() - begun + ROUNDS * first.seconds < most:
             rounds = await _rounds(session, operation, fast, at_rest, watch)
             yield WaitBeside(operation.key, at_rest, rounds, watched=watch is not None)
+        else:
+            left.append(operation.key)
+    if left:
+        message = f"too little time to look beside slow operations ({len(left)}, such as {left[0]}); raise --max-time"
+        raise NotPossible(message)
 
 
 async def _timed(session: Session, seconds: float) -> dict[ServedOperation, Exchange]:
@@ -188,4 +196,4 @@ async def _polls(
     return [each for each in came if isinstance(each, Exchange)]
 
 
-experiment = Experiment(WaitBeside, observe, phase=Phase.MEASURE, needs_operations=True)
+experiment = Experiment(WaitBeside, observe, phase=Phase.TIME, needs_operations=True)
