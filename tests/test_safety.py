@@ -305,5 +305,5 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, places: tuple[P
     assert sorted(path.name for path in project.iterdir()) == ["main.py", "scan.json"]
     # Written beside it under a name of its own, then put in its place at once.
     assert ("write", str(project.resolve() / "scan.json")) in seen.noted
-    drafts = {path for kind, path in seen.noted if kind == "write" and "/.fastapi-audit-" in path}
+    drafts = {path for _, path in seen.below(project, "write") if "/.fastapi-audit-" in path}
     assert len(drafts) == 1

@@ -258,7 +258,7 @@ class Unresolved:
     """Something that exists and that the model could not work out."""
 
     kind: str
-    """`route`, `router`, `middleware`, `dependency`, `file`, `suppression` …"""
+    """`route`, `router`, `middleware`, `dependency`, `file`, `syntax`, `suppression` …"""
     message: str
     location: Location | None = None
 

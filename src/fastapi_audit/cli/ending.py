@@ -8,6 +8,8 @@ from fastapi_audit.reports import Material, severity_of
 
 WARNINGS = 20
 """Lines on stderr about single files or comments."""
+SAID = ("file", "syntax", "suppression", "baseline")
+"""What of the unresolved is said on stderr."""
 
 
 def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
@@ -29,7 +31,7 @@ def warn_of(material: Material) -> None:
     for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
             warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
-    told = [entry for entry in material.scorecard.unresolved if entry.kind in ("file", "suppression", "baseline")]
+    told = [entry for entry in material.scorecard.unresolved if entry.kind in SAID]
     for entry in told[:WARNINGS]:
         place = f"{material.shown(str(entry.location))}: " if entry.location else ""
         said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message

@@ -25,9 +25,10 @@ def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None)
         modules.link(tree.python)
         source = Source(modules, auth_names)
     source.unresolved[:0] = [
-        Unresolved("file", f"{path} cannot be parsed: {facts[path][3]}", Location(path, 1))
+        Unresolved("syntax" if body else "file", f"{path} {remark}", Location(path, 1))
         for path in contents
-        if facts[path][3]
+        for body, _, _, remark in (facts[path],)
+        if remark
     ]
     return source
 

@@ -99,7 +99,7 @@ class CallIndex:
         lasts = [n.rpartition(".")[2].encode() for n in names]
         found: list[Call] = []
         for file in files:
-            if file.facts[3] or file.is_aside or not any(last in file.content for last in lasts):
+            if file.is_unread or file.is_aside or not any(last in file.content for last in lasts):
                 continue
             module = self.source.module_of(file)
             for body in (module, *module.functions):

@@ -6,6 +6,7 @@ What comes out can be marshalled: it is cached by content and handed over by wor
 import ast
 import io
 import re
+import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,11 @@ from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of what is extracted, so that old caches are not read."""
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+NEWER = f"has syntax that is newer than Python {PYTHON} and was read as older Python that means the same"
 
 LONGEST_STRING = 4000
 MOST_ELEMENTS = 2000
@@ -35,7 +39,7 @@ _NAME, _ATTRIBUTE = TAG[syntax.Name], TAG[syntax.Attribute]
 _CALL, _CONSTANT = TAG[syntax.Call], TAG[syntax.Constant]
 
 Facts = tuple[tuple[Raw, ...], tuple[tuple[str, int], ...], tuple[Raw, ...], str]
-"""`(body, imported, comments, error)`; `imported` is `(dotted, level)` for every import anywhere in the file."""
+"""`(body, imported, comments, remark)`; `imported` is `(dotted, level)` for every import anywhere in the file."""
 
 
 class _Noted:
@@ -55,19 +59,36 @@ class UnreadableError(Exception):
 
 
 def extract(source: bytes) -> Facts:
-    """The facts of one file; a file that cannot be parsed gives empty facts and the reason as `error`."""
+    """The facts of one file; a file that cannot be parsed gives empty facts and the reason as `remark`."""
     _noted.imports = set()
     _noted.yields = False
     try:
-        tree = parse(source)
+        tree, source, remark = _read(source)
         body = _statements(tree.body)
     except UnreadableError as problem:
-        return (), (), (), str(problem)
+        return (), (), (), f"cannot be parsed by Python {PYTHON}: {problem}"
     except RecursionError:
-        return (), (), (), "is nested too deeply to be read"
+        return (), (), (), "cannot be parsed: it is nested too deeply"
     imported = tuple(sorted(_noted.imports))
     comments = tuple(_comments(source)) if b"fastapi-audit:" in source else ()
-    return body, imported, comments, ""
+    return body, imported, comments, remark
+
+
+def _read(source: bytes) -> tuple[ast.Module, bytes, str]:
+    """The tree, what it was made of, and what is to be said of it."""
+    try:
+        return parse(source), source, ""
+    except UnreadableError as problem:
+        if not isinstance(problem.__cause__, SyntaxError):
+            raise
+        from fastapi_audit.evidence.source import newer  # noqa: PLC0415  only such files pay for it
+
+        with uncollected(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read = newer.read(in_utf8(source).removeprefix(b"\xef\xbb\xbf"))
+        if read is None:
+            raise
+        return *read, NEWER
 
 
 def parse(source: bytes) -> ast.Module:

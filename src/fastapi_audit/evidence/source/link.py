@@ -97,7 +97,7 @@ class Source(Nouns):
     @cached_property
     def application_modules(self) -> list[Module]:
         """The modules of the application; tests, migrations and scripts are not among them."""
-        return [self.module_of(f) for f in self.application_files if not f.facts[3]]
+        return [self.module_of(f) for f in self.application_files if not f.is_unread]
 
     @cached_property
     def functions(self) -> list[Function]:

@@ -37,6 +37,11 @@ class SourceFile:
         return self._body
 
     @property
+    def is_unread(self) -> bool:
+        """Whether it could not be parsed; what is said of a file that has a body is a remark."""
+        return bool(self.facts[3]) and not self.facts[0]
+
+    @property
     def is_aside(self) -> bool:
         """Whether it lies where tests, examples and scripts do."""
         return _ASIDE.search(self.path) is not None
