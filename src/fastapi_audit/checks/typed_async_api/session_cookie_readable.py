@@ -9,9 +9,10 @@ stays so. Without the second, one request over plain HTTP shows the session to t
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fastapi_audit.evidence import SESSION_COOKIE, Call, SessionCookie
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
 
 rule = Rule(
     __name__,
@@ -123,10 +124,12 @@ def cookies(call: Call) -> Iterator[Finding]:
         return
     http_only = call.argument("httponly", HTTP_ONLY)
     if http_only is None or http_only.constant in OFF:
-        yield call.finding(
+        found = call.finding(
             f"Every script that gets into a page reads the cookie `{name}`, and with it the session. Set it with "
             "`httponly=True`."
         )
+        # Who writes `httponly=False` wants a script to read it, as some single-page applications do.
+        yield found if http_only is None else replace(found, confidence=Confidence.LOW)
     elif call.argument("secure", SECURE) is None:
         yield call.finding(
             f"Browsers send the cookie `{name}` over plain HTTP too, where the network reads it. Set it with `secure=True`.",
