@@ -22,6 +22,7 @@ from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLat
 from fastapi_audit.evidence.live.experiments.metrics_answer import MetricsAnswer
 from fastapi_audit.evidence.live.experiments.opened_socket import OpenedSocket
 from fastapi_audit.evidence.live.experiments.oversize_bodies import OversizeBodies
+from fastapi_audit.evidence.live.experiments.read_answer import ReadAnswer
 from fastapi_audit.evidence.live.experiments.rejected_secret import RejectedSecret
 from fastapi_audit.evidence.live.experiments.request_id import RequestId
 from fastapi_audit.evidence.live.experiments.served_description import ServedDescription
@@ -161,6 +162,7 @@ __all__ = [
     "Progress",
     "Project",
     "Reach",
+    "ReadAnswer",
     "Registered",
     "RejectedSecret",
     "RequestId",
