@@ -40,6 +40,8 @@ class Phase(IntEnum):
     """Bursts, abuse and everything else that may use up a limit or a connection."""
     END = 6
     """The server is gone afterwards."""
+    AFTER = 6
+    """Starts a server of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,9 @@ class Session:
     sampling: "Sampling | None" = None
     """The measured load, once it was made."""
     _anywhere: Exchange | None = field(default=None, init=False)
+    _sockets: tuple[str, ...] | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
+    """Whether the application was asked for them."""
 
     @property
     def user(self) -> Identity:
@@ -183,15 +188,16 @@ class Session:
 
         `None` when they are not known.
         """
-        if self.probing.sockets is not None or self.probing.start is None:
-            return self.probing.sockets
+        if self.probing.sockets is not None or self.probing.start is None or self._asked:
+            return self._sockets if self._asked else self.probing.sockets
         # Late: few probes start a process more for it.
         import asyncio  # noqa: PLC0415
 
         from fastapi_audit.evidence.live.starting import sockets_of  # noqa: PLC0415
 
         within = min(ASKING_SECONDS, self.client.budget.seconds_left)
-        return await asyncio.to_thread(sockets_of, self.probing.start, within)
+        self._sockets, self._asked = await asyncio.to_thread(sockets_of, self.probing.start, within), True
+        return self._sockets
 
     async def anywhere(self) -> Exchange:
         """An exchange that went well, if any does, for questions about the whole service: ask again on its path."""
