@@ -9,9 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # ships no types
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from fastapi_audit.model import (
-    Location,
-)
+from fastapi_audit.model import Location
 from fastapi_audit.reports import Look, Material
 from fastapi_audit.reports.html import render
 from services import browser as chromium
@@ -67,6 +65,15 @@ def test_axe_finds_nothing(chrome: Browser, tmp_path: Path, made: Material, sche
     found = Axe().run(page)
 
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("made", [whole(), hostile()], ids=["whole", "hostile"])
+def test_a_telephone_need_not_be_scrolled_sideways(chrome: Browser, tmp_path: Path, made: Material) -> None:
+    page, _ = opened(chrome, tmp_path, made)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_hostile_text_is_shown_as_it_is_written(chrome: Browser, tmp_path: Path) -> None:
