@@ -129,8 +129,8 @@ def operate(operator: str, operands: list[Value]) -> Value:
         return _either(operator, operands)
     if operator in {"is", "is not", "==", "!="} and len(operands) == 2:  # noqa: PLR2004  two sides
         return _compare(operator, *operands)
-    if operator == "not" and isinstance(operands[0], Constant):
-        return Constant(not operands[0].value, operands[0].is_default)
+    if operator == "not":
+        return _negated(operands[0])
     if (
         operator in {"in", "not in"}
         and isinstance(operands[0], Constant)
@@ -148,6 +148,16 @@ def operate(operator: str, operands: list[Value]) -> Value:
     if operator == "|":
         return next((o for o in operands if o != NOTHING and not isinstance(o, Unknown)), Unknown())
     return _arithmetic(operator, operands)
+
+
+def _negated(operand: Value) -> Value:
+    match operand:
+        case Constant():
+            return Constant(not operand.value, operand.is_default)
+        case Listing(open_ended=False) | Table(open_ended=False):
+            return Constant(not operand.items)
+        case _:
+            return Unknown()
 
 
 def _either(operator: str, operands: list[Value]) -> Value:

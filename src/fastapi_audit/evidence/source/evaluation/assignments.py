@@ -62,11 +62,11 @@ def bind(evaluation: "Evaluation", target: syntax.Expr, value: Value, scope: Sco
         case syntax.Name():
             _bind_name(evaluation, target.id, value, scope)
         case syntax.Collection():
-            items = value.items if isinstance(value, Listing) else []
+            items = _shared_out(target.elements, value)
             for position, element in enumerate(target.elements):
                 bind(evaluation, element, items[position] if position < len(items) else Unknown(), scope)
         case syntax.Starred():
-            bind(evaluation, target.value, Unknown(), scope)
+            bind(evaluation, target.value, value, scope)
         case syntax.Attribute():
             owner = evaluation.evaluate(target.value, scope)
             if isinstance(owner, Instance):
@@ -79,6 +79,18 @@ def bind(evaluation: "Evaluation", target: syntax.Expr, value: Value, scope: Sco
             _bind_item(evaluation, target, value, scope)
         case _:
             pass
+
+
+def _shared_out(targets: tuple[syntax.Expr, ...], value: Value) -> list[Value]:
+    """One value for each target; what a starred one gets is known where it is known how many there are."""
+    items = value.items if isinstance(value, Listing) else []
+    star = next((n for n, target in enumerate(targets) if isinstance(target, syntax.Starred)), None)
+    if star is None:
+        return items
+    end = len(items) - (len(targets) - star - 1)
+    if not isinstance(value, Listing) or value.open_ended or end < star:
+        return [*items[:star]]
+    return [*items[:star], Listing("list", items[star:end]), *items[end:]]
 
 
 def _bind_item(evaluation: "Evaluation", target: syntax.Subscript, value: Value, scope: Scope) -> None:

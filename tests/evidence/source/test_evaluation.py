@@ -1,0 +1,360 @@
+"""What a program composes is worked out as Python would do it: each program is run for real beside it."""
+
+import warnings
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from fastapi_audit.evidence import Gathering, gather
+
+HEAD = "from fastapi import APIRouter, FastAPI\n\napp = FastAPI(openapi_url=None)\n"
+
+PATHS = [
+    "'/a' + '/b'", "'/A'.lower()", "'/a_b'.replace('_', '-')", "'/'.join(['', 'a', 'b'])", "'/{}'.format('a')",
+    "'/a/'.rstrip('/')", "'x/a'.removeprefix('x')", "' /a '.strip()", "'/a,/b'.split(',')[1]", "f'/{1 + 2}'",
+    "f'/v{2 * 3 - 1}'", "f'/{1 << 4}'", "f'/{-1}'", "'/' + str(7)", "'/' + str(int('7'))", "'/' + str(bool(''))",
+    "['/a', '/b'][1]", "['/a', '/b'][-1]", "('/a', '/b')[0]", "{'x': '/a'}['x']", "{'x': '/a'}.get('x')",
+    "{'x': '/a'}.get('y', '/b')", "{'x': '/a'}.pop('x', '/b')", "{}.setdefault('x', '/a')", "list({'/a': 1}.keys())[0]",
+    "list({1: '/a'}.values())[0]", "list({1: '/a'}.items())[0][1]", "dict(x='/a')['x']",
+    "dict({'x': '/a'}, y='/b')['y']",
+    "({'x': '/a'} | {'x': '/b'})['x']", "(['/a'] + ['/b'])[1]", "'' or '/a'", "'/a' or '/b'", "'/a' and '/b'",
+    "[] or '/a'", "{} or '/a'", "[1] and '/a'", "'/a' if 1 == 1 else '/b'", "'/a' if 1 != 1 else '/b'",
+    "'/a' if not 0 else '/b'", "'/a' if 'x' in ['x', 'y'] else '/b'", "'/a' if 'x' not in ['x', 'y'] else '/b'",
+    "'/a' if [] is None else '/b'", "'/a' if {} is not None else '/b'", "'/a' if None is None else '/b'",
+    "(lambda x, y='/b': x + y)('/a')", "(lambda *x: x[0])('/a')", "(lambda **x: x['y'])(y='/a')",
+    "[f'/{x}' for x in ('a', 'b')][1]", "{x: f'/{x}' for x in 'a b'.split()}['b']", "(x := '/a') and x",
+    "list(enumerate(['/a']))[0][1]", "list(zip([1], ['/a']))[0][1]", "sorted(['/a'])[0]", "tuple(['/a'])[0]",
+    "cast(str, '/a')", "Kind.ONE.value", "Kind.ONE", "Settings().prefix", "Settings.prefix",
+    "Settings(prefix='/q').prefix",
+    "Row('/r').path", "Row('/r', 2).path", "made('/m')", "made(path='/m')", "Late().path", "Late.built().path",
+    "Late()()", "Late().joined('x')", "Late.fixed()", "Under().path", "Under().joined('x')",
+]  # fmt: skip
+
+GIVEN = """\
+import os
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import cast
+
+
+class Kind(str, Enum):
+    ONE = "/one"
+
+
+class Settings:
+    prefix: str = "/s"
+
+    def __init__(self, prefix: str = "/p") -> None:
+        self.prefix = prefix
+
+
+@dataclass
+class Row:
+    path: str
+    count: int = 1
+    more: list[str] = field(default_factory=list)
+
+
+def made(path: str) -> str:
+    if path == "/never":
+        return "/x"
+    return f"{path}/made"
+
+
+class Late:
+    def __init__(self) -> None:
+        self.path, self.other = "/late", "/other"
+
+    @classmethod
+    def built(cls) -> "Late":
+        return cls()
+
+    @staticmethod
+    def fixed() -> str:
+        return "/fixed"
+
+    def __call__(self) -> str:
+        return self.path
+
+    def joined(self, name: str) -> str:
+        return self.path + "/" + name
+
+
+class Under(Late):
+    def __init__(self) -> None:
+        super().__init__()
+        self.path += "/under"
+"""
+
+
+def really(code: str) -> list[str]:
+    """The paths of the routes when Python runs the program."""
+    names: dict[str, Any] = {"__name__": "main"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(code, "main.py", "exec"), names)  # noqa: S102  the programs of this file
+        app = names["app"]
+        assert isinstance(app, FastAPI)
+        return sorted(app.openapi()["paths"])
+
+
+def worked_out(folder: Path, code: str) -> list[str]:
+    (folder / "main.py").write_text(code)
+    return sorted({route.path for route in gather(Gathering(folder, use_cache=False)).source.routes})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_path_of_a_route_is_what_its_expression_gives(tmp_path: Path, path: str) -> None:
+    code = f"{HEAD}{GIVEN}\n\napp.add_api_route({path}, lambda: 1)\n"
+
+    assert worked_out(tmp_path, code) == really(code)
+
+
+OPEN = [
+    "getattr(type('A', (), {'x': '/a'}), 'x')", "os.path.join('/a', 'b')", "partial('/{}{}'.format, 'a')('b')",
+    "next(iter(['/a']))", "os.environ['P']", "input()", "'/%s' % 'a'", "'/a'[::-1]", "[*open('x')][0]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_a_path_that_is_not_known_is_said_to_be_open(tmp_path: Path, path: str) -> None:
+    (tmp_path / "main.py").write_text(f"{HEAD}{GIVEN}\n\napp.add_api_route({path}, lambda: 1)\n")
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert [route.path for route in source.routes] == []
+    assert [each.message for each in source.unresolved] == [
+        f"`app.add_api_route({path}, lambda: 1)`: its path is not a constant"
+    ]
+
+
+PROGRAMS = {
+    "containers are filled": """
+        paths = []
+        paths.append("/a")
+        paths.insert(0, "/b")
+        paths.extend(["/c", "/d"])
+        paths += ["/e"]
+        more = paths.copy()
+        for path in more:
+            app.add_api_route(path, lambda: 1)
+    """,
+    "tables are filled": """
+        table = {"x": "/a"}
+        table["y"] = "/b"
+        table.update({"z": "/c"})
+        for name, path in table.copy().items():
+            app.add_api_route(path, lambda: 1, name=name)
+        for number, path in enumerate(table.values()):
+            app.add_api_route(f"{path}/{number}", lambda: 1)
+        for name in table:
+            app.add_api_route(f"/{name}", lambda: 1)
+    """,
+    "names are unpacked": """
+        (a, b), c = ("/a", "/b"), "/c"
+        first, *rest = ["/d", "/e", "/f"]
+        d = e = "/g"
+        for path in (a, b, c, first, *rest, d, e):
+            app.add_api_route(path, lambda: 1)
+    """,
+    "loops end": """
+        for number in range(3):
+            app.add_api_route(f"/{number}", lambda: 1)
+        else:
+            app.add_api_route("/else", lambda: 1)
+        for left, right in zip(["a", "b"], ["c", "d"]):
+            app.add_api_route(f"/{left}/{right}", lambda: 1)
+        while True:
+            app.add_api_route("/while", lambda: 1)
+            break
+    """,
+    "known branches are taken": """
+        DEBUG = False
+        if DEBUG:
+            app.add_api_route("/debug", lambda: 1)
+        elif not DEBUG:
+            app.add_api_route("/production", lambda: 1)
+        else:
+            app.add_api_route("/never", lambda: 1)
+        if __name__ == "__main__":
+            app.add_api_route("/main", lambda: 1)
+        match "b":
+            case "a":
+                app.add_api_route("/a", lambda: 1)
+            case "b" | "c":
+                app.add_api_route("/b", lambda: 1)
+            case _:
+                app.add_api_route("/c", lambda: 1)
+    """,
+    "what only types need is not run": """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            app.add_api_route("/types", lambda: 1)
+        else:
+            app.add_api_route("/else", lambda: 1)
+        if not TYPE_CHECKING:
+            app.add_api_route("/run", lambda: 1)
+    """,
+    "blocks are entered": """
+        from contextlib import ExitStack
+        class Opened:
+            def __enter__(self):
+                return APIRouter(prefix="/a")
+            def __exit__(self, *error): ...
+        with ExitStack(), Opened() as router:
+            router.add_api_route("/b", lambda: 1)
+            app.include_router(router)
+        try:
+            app.add_api_route("/try", lambda: 1)
+        finally:
+            app.add_api_route("/finally", lambda: 1)
+    """,
+    "functions register": """
+        def register(target, *paths, prefix="", **more):
+            for path in paths:
+                target.add_api_route(prefix + path, lambda: 1, **more)
+            if not paths:
+                return None
+            target.add_api_route(prefix + "/last", lambda: 1)
+            return target
+        register(app, "/a", "/b")
+        register(register(app, "/c", prefix="/x"), "/d")
+        register(app)
+    """,
+    "decorators are followed": """
+        def both(path):
+            def mark(function):
+                app.get(path)(function)
+                return app.post(path)(function)
+            return mark
+        @both("/a")
+        def a(): ...
+        def noted(function):
+            return function
+        @app.get("/b")
+        @noted
+        def b(): ...
+    """,
+    "what a class registers": """
+        class Base:
+            prefix = "/base"
+            def __init__(self):
+                self.router = APIRouter(prefix=self.prefix)
+                self.setup()
+            def setup(self):
+                self.router.add_api_route("/a", self.a)
+            def a(self): ...
+        class Other(Base):
+            prefix = "/other"
+            def setup(self):
+                super().setup()
+                self.router.add_api_route("/b", self.a)
+            @property
+            def twice(self):
+                return self.prefix * 1 if False else self.prefix + "/twice"
+        app.include_router(Base().router)
+        other = Other()
+        app.include_router(other.router)
+        app.add_api_route(other.twice, other.a)
+        setattr(other, "path", "/set")
+        app.add_api_route(getattr(other, "path"), other.a)
+        app.add_api_route(getattr(other, "missing", "/default"), other.a)
+    """,
+    "names of outer scopes": """
+        paths = []
+        def outer():
+            path = "/a"
+            def inner():
+                nonlocal path
+                global paths
+                path = "/b"
+                paths = [path]
+            inner()
+            return path
+        app.add_api_route(outer(), lambda: 1)
+    """,
+    "routes that generators give": """
+        def paths():
+            yield "/a"
+            yield "/b"
+        for path in list(["/x"]) + [p for p in ("/y", "/z") if p != "/z"]:
+            app.add_api_route(path, lambda: 1)
+    """,
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=list(PROGRAMS))
+def test_a_program_is_composed_as_python_runs_it(tmp_path: Path, program: str) -> None:
+    code = HEAD + cleandoc(program) + "\n"
+
+    assert worked_out(tmp_path, code) == really(code)
+
+
+MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "everything that a module exports": (
+        {
+            "main.py": "from fastapi import FastAPI\nfrom parts import *\napp = FastAPI()\napp.include_router(router)\n"
+            "app.add_api_route(path, lambda: 1)\n",
+            "parts.py": "from fastapi import APIRouter\n__all__ = ['router', 'path']\nrouter = APIRouter()\n"
+            "path = '/path'\nrouter.add_api_route('/parts', lambda: 1)\n",
+        },
+        ["/parts", "/path"],
+    ),
+    "everything that has no underscore": (
+        {
+            "main.py": "from fastapi import FastAPI\nfrom main import *\nfrom parts import *\nfrom gone import *\n"
+            "app = FastAPI()\napp.add_api_route(path, lambda: 1)\n",
+            "parts.py": "path = '/path'\n_path = '/other'\n",
+        },
+        ["/path"],
+    ),
+    "modules by many ways": (
+        {
+            "main.py": "import importlib\nimport package.users\nimport package.items as items\n"
+            "from fastapi import FastAPI\nfrom package import admins\nfrom package.users import router as again\n"
+            "app = FastAPI()\nlate = importlib.import_module('package.late')\n"
+            "for each in (package.users, items, admins, late):\n    app.include_router(each.router)\n"
+            "app.include_router(again, prefix='/again')\n",
+            "package/__init__.py": "",
+            **{
+                f"package/{name}.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+                f"router.add_api_route('/{name}', lambda: 1)\n"
+                for name in ("users", "items", "admins", "late")
+            },
+        },
+        ["/users", "/items", "/admins", "/late", "/again/users"],
+    ),
+    "modules that import each other": (
+        {
+            "app/__init__.py": "from .main import app as app\n",
+            "app/main.py": "from fastapi import FastAPI\napp = FastAPI()\nfrom . import users\n"
+            "from .paths import PATH\napp.add_api_route(PATH, lambda: 1)\n",
+            "app/users.py": "from .main import app\nfrom app import paths\n\n@app.get(paths.PATH + '/users')\n"
+            "def users() -> int:\n    return 1\n",
+            "app/paths.py": "from . import main\nif True:\n    PATH = '/path'\n",
+        },
+        ["/path/users", "/path"],
+    ),
+    "a package without a file of its own": (
+        {
+            "main.py": "from fastapi import FastAPI\nimport space.users\nfrom space import users as same\n"
+            "app = FastAPI()\napp.include_router(space.users.router)\napp.include_router(same.router, prefix='/x')\n",
+            "space/users.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "router.add_api_route('/users', lambda: 1)\n",
+        },
+        ["/users", "/x/users"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "paths"), MODULES.values(), ids=list(MODULES))
+def test_modules_bind_what_imports_name(tmp_path: Path, files: dict[str, str], paths: list[str]) -> None:
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert sorted(route.path for route in source.routes) == sorted(paths)
