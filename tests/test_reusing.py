@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastapi_audit import reusing
+from fastapi_audit import results
 from fastapi_audit.audit import Audit, run
 from fastapi_audit.checks import load
 from fastapi_audit.config import Settings
@@ -51,7 +51,7 @@ def kept(gathering: Gathering, *asked: object) -> Scorecard:
     return audit.scorecard
 
 
-def results(gathering: Gathering) -> list[Path]:
+def result_files(gathering: Gathering) -> list[Path]:
     assert gathering.cache is not None
     return sorted((gathering.cache / "results").iterdir())
 
@@ -99,7 +99,7 @@ def test_it_belongs_to_what_was_asked(gathering: Gathering) -> None:
 
 def test_it_belongs_to_this_very_program(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(gathering)
-    monkeypatch.setattr(reusing, "__version__", "0.0.0")
+    monkeypatch.setattr(results, "_program", lambda: "another")
     assert Earlier(gathering).scorecard() is None
 
 
@@ -115,7 +115,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_a_damaged_result_is_none_and_is_kept_anew(gathering: Gathering, damage: Callable[[bytes], bytes]) -> None:
     card = kept(gathering)
-    (result,) = results(gathering)
+    (result,) = result_files(gathering)
     result.write_bytes(damage(result.read_bytes()))
     assert Earlier(gathering).scorecard() is None
     kept(gathering)
@@ -147,23 +147,23 @@ def test_a_file_that_has_only_just_changed_keeps_it_from_being_kept(
 
 def test_only_its_owner_can_read_it(gathering: Gathering) -> None:
     kept(gathering)
-    (result,) = results(gathering)
+    (result,) = result_files(gathering)
     assert result.stat().st_mode & 0o777 == 0o600
     assert result.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_that_others_can_write_is_not_trusted(gathering: Gathering) -> None:
     kept(gathering)
-    results(gathering)[0].parent.chmod(0o777)
+    result_files(gathering)[0].parent.chmod(0o777)
     assert Earlier(gathering).scorecard() is None
 
 
 def test_only_the_newest_results_stay(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reusing, "MOST_RESULTS", 3)
+    monkeypatch.setattr(results, "MOST_RESULTS", 3)
     audit = audited(gathering)
     for number in range(5):
         Earlier(gathering, number).keep(audit.scorecard, ())
-    assert len(results(gathering)) == 3
+    assert len(result_files(gathering)) == 3
     assert [Earlier(gathering, n).scorecard() is None for n in range(5)] == [True, True, False, False, False]
 
 
@@ -172,7 +172,7 @@ def test_results_that_are_too_large_together_go_and_the_new_one_stays(
 ) -> None:
     audit = audited(gathering)
     Earlier(gathering, 0).keep(audit.scorecard, ())
-    monkeypatch.setattr(reusing, "LARGEST", results(gathering)[0].stat().st_size)
+    monkeypatch.setattr(results, "LARGEST", result_files(gathering)[0].stat().st_size)
     Earlier(gathering, 1).keep(audit.scorecard, ())
     assert [Earlier(gathering, n).scorecard() is None for n in range(2)] == [True, False]
 
@@ -197,7 +197,7 @@ def test_the_command_prints_the_same_bytes_whether_new_or_again(tmp_path: Path, 
     time.sleep(2.2)  # the real limit holds in another process
     cache = tmp_path / "of-the-command"
     first, _ = scanned(gathering.root, cache)
-    assert len(list((cache / "results").iterdir())) == 1
+    assert len(list((cache / "results").iterdir())) == 2  # the scorecard, and what was printed
     again, _ = scanned(gathering.root, cache)
     anew, _ = scanned(gathering.root, cache, "--no-cache")
     assert first == again == anew

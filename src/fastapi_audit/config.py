@@ -121,6 +121,13 @@ def discover(start: Path) -> Path | None:
     return None
 
 
+def deciding_files(start: Path) -> Iterator[Path]:
+    """All that `discover` looks at, there or not: one that comes or goes may decide otherwise."""
+    for directory in _upwards(start.resolve()):
+        yield from (directory / name for name in (*OWN_FILES, "pyproject.toml", *VCS))
+    yield from (directory / name for directory in start.resolve().parents for name in VCS)
+
+
 def _confine(file: Path, top: Path) -> None:
     """A link in a repository must not make us read, and tell, what lies elsewhere."""
     if not file.resolve().is_relative_to(top):

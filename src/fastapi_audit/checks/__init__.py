@@ -1,18 +1,14 @@
 """The rules: one package for each item of the checklist, one module for each rule."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 
 from fastapi_audit.checklist import BY_PACKAGE, ITEMS
 from fastapi_audit.errors import UsageError
+from fastapi_audit.installed import rule_packages
 from fastapi_audit.rule import Rule
-
-GROUP = "fastapi_audit.rules"
-"""Entry points of this group name further packages that are laid out like this one."""
 
 MESSAGE = 200
 """Characters of a foreign exception that are told."""
@@ -22,7 +18,7 @@ _REMEDY = "repair or uninstall the package"
 
 def load() -> tuple[Rule, ...]:
     """Every rule, in the order of the checklist, then by name; `UsageError` where an installed one cannot be used."""
-    rules = [*_rules(__name__), *(rule for package in _installed() for rule in _further(package))]
+    rules = [*_rules(__name__), *(rule for package in rule_packages() for rule in _further(package))]
     seen: dict[str, Rule] = {}
     for rule in rules:
         first = seen.setdefault(rule.name, rule)
@@ -75,21 +71,6 @@ def _further(package: str) -> list[Rule]:
         )
         raise UsageError(message)
     return rules
-
-
-def _installed() -> Iterator[str]:
-    """Packages of further rules installed beside this one."""
-    mark = f"[{GROUP}]".encode()
-    # importlib.metadata costs as much as a small scan: it is asked only when someone has something to say.
-    if not any(mark in file.read_bytes() for place in sys.path for file in _entry_point_files(place)):
-        return
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    yield from sorted({point.value for point in entry_points(group=GROUP)})
-
-
-def _entry_point_files(place: str) -> Iterator[Path]:
-    return Path(place).glob("*.dist-info/entry_points.txt")
 
 
 def _meant(rules: Sequence[Rule], name: str) -> list[str]:

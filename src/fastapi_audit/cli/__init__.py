@@ -1,64 +1,22 @@
 """The command line: flags to settings, settings to an audit, the audit to a report and an exit code."""
 
 import sys
-from typing import Annotated
-
-import typer
+from typing import NoReturn
 
 from fastapi_audit import __version__
-from fastapi_audit.cli.audit import audit
-from fastapi_audit.cli.baseline import baseline
-from fastapi_audit.cli.explain import explain
-from fastapi_audit.cli.init import init
-from fastapi_audit.cli.probe import probe
-from fastapi_audit.cli.report import report
-from fastapi_audit.cli.routes import routes
-from fastapi_audit.cli.rules import group as rules
-from fastapi_audit.cli.scan import scan
-from fastapi_audit.cli.score import score
-from fastapi_audit.cli.streams import warn
+from fastapi_audit.cli.streams import look, say_report, warn
 from fastapi_audit.errors import AuditError
 from fastapi_audit.model import ExitCode
+from fastapi_audit.repeating import Command, Said
 
 FRAMES = 12
 """Of a bug's traceback, the innermost; endless recursion has thousands."""
-
-# Without markup typer leaves rich alone, which costs more to import than a small scan takes.
-application = typer.Typer(
-    name="fastapi-audit",
-    help="Tells a team what will break in their FastAPI service in production, and proves it.",
-    epilog="Exit codes: 0 clean · 1 findings at or above the threshold · 2 usage or config error · 3 audit incomplete.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (scan, probe, audit, report, score, routes, explain, init):
-    application.command()(command)
-application.add_typer(rules, name="rules")
-application.add_typer(baseline, name="baseline")
-
-
-def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag
-    if wanted:
-        sys.stdout.write(f"fastapi-audit {__version__}\n")
-        raise typer.Exit
-
-
-@application.callback()
-def options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print it.")
-    ] = False,
-) -> None:
-    """Flags of the command itself."""
 
 
 def main() -> None:
     """Runs the command and ends the process; every failure is one clear line and a documented code."""
     try:
-        application(prog_name="fastapi-audit")
+        _run(sys.argv[1:])
     except AuditError as error:
         for line in error.last_lines:
             warn(f"  {line}")
@@ -72,3 +30,20 @@ def main() -> None:
             warn(line)
         warn(f"error: this is a bug in fastapi-audit {__version__}; please report it with the lines above")
         sys.exit(int(ExitCode.INCOMPLETE))
+
+
+def _run(arguments: list[str]) -> None:
+    command = Command(arguments, look(sys.stdout)) if arguments[:1] == ["scan"] else None
+    if command and (said := command.answer()):
+        _repeat(said)
+    # To import the commands takes longer than to see that nothing has changed.
+    from fastapi_audit.cli.application import application  # noqa: PLC0415
+
+    application(arguments, prog_name="fastapi-audit", obj=command)
+
+
+def _repeat(said: Said) -> NoReturn:
+    say_report(said.report, for_people=said.for_people)
+    for line in said.warnings:
+        warn(line)
+    sys.exit(said.code)

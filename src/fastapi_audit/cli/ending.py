@@ -1,10 +1,15 @@
 """How every audit ends: what is said on stderr, and the exit code."""
 
-from fastapi_audit.audit import Audit
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from fastapi_audit.cli.streams import warn
 from fastapi_audit.config import Settings
 from fastapi_audit.model import ExitCode, Outcome, Scorecard
 from fastapi_audit.reports import Material, severity_of
+
+if TYPE_CHECKING:
+    from fastapi_audit.audit import Audit
 
 WARNINGS = 20
 """Lines on stderr about single files or comments."""
@@ -27,20 +32,26 @@ def exit_code(scorecard: Scorecard, settings: Settings) -> ExitCode:
 
 
 def warn_of(material: Material) -> None:
-    """Names on stderr what could not be read or judged, and the comments that silence nothing."""
+    """On stderr, line by line."""
+    for line in warnings_of(material):
+        warn(line)
+
+
+def warnings_of(material: Material) -> Iterator[str]:
+    """Names what could not be read or judged, and the comments that silence nothing."""
     for result in material.scorecard.results:
         if result.outcome is Outcome.ERROR:
-            warn(f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}")
+            yield f"error: rule {result.rule} crashed, so nothing is known of it: {result.reason}"
     told = [entry for entry in material.scorecard.unresolved if entry.kind in SAID]
     for entry in told[:WARNINGS]:
         place = f"{material.shown(str(entry.location))}: " if entry.location else ""
         said = entry.message.removeprefix(f"{entry.location.path} ") if entry.location else entry.message
-        warn(f"warning: {place}{said}")
+        yield f"warning: {place}{said}"
     if len(told) > WARNINGS:
-        warn(f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`")
+        yield f"warning: {len(told) - WARNINGS} more; `--output-format json` lists all under `unresolved`"
 
 
-def interrupted(audit: Audit) -> bool:
+def interrupted(audit: "Audit") -> bool:
     """Whether the user ended the probe; a limit that was reached is said too, but was to be expected."""
     live = audit.project.live
     if live is None or not live.ended:

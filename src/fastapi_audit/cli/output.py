@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi_audit.cli.settings import one_of
-from fastapi_audit.cli.streams import look, save, say, say_document, warn
+from fastapi_audit.cli.streams import look, save, say_report, warn
 from fastapi_audit.errors import UsageError
 from fastapi_audit.model import Scorecard
 from fastapi_audit.reports import FORMATS, Look, Material, render, severity_of
@@ -48,19 +48,29 @@ class Output:
         earlier = _weighed(compare) if compare else None
         return cls(name, file, tuple(_split(entry) for entry in further), statistics, earlier)
 
-    def write(self, material: Material) -> None:
-        """Files first: a closed pipe on stdout must not cost them."""
+    @property
+    def only_printed(self) -> bool:
+        """Whether nothing is written but to stdout, and nothing else is read."""
+        return self.file is None and not self.further and self.earlier is None
+
+    def write(self, material: Material) -> str:
+        """Files first: a closed pipe on stdout must not cost them. Gives the text of the report."""
         material = replace(material, previous=self.earlier)
         for name, path in self.further:
             save(path, render(name, material, IN_A_FILE))
             warn(f"{name} report written to {path}")
+        text = self._text(material, IN_A_FILE if self.file else look(sys.stdout))
         if self.file:
-            save(self.file, self._text(material, IN_A_FILE))
+            save(self.file, text)
             warn(f"{self.name} report written to {self.file}")
-        elif self.name in FOR_PEOPLE:
-            say(self._text(material, look(sys.stdout)))
         else:
-            say_document(self._text(material, look(sys.stdout)))
+            say_report(text, for_people=self.for_people)
+        return text
+
+    @property
+    def for_people(self) -> bool:
+        """Whether it is read at a terminal, not by a machine."""
+        return self.name in FOR_PEOPLE
 
     def _text(self, material: Material, look: Look) -> str:
         return statistics(material) if self.statistics else render(self.name, material, look)

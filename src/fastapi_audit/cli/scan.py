@@ -2,23 +2,24 @@
 
 import gc
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fastapi_audit.audit import Audit, run
-from fastapi_audit.baselining import Baseline
+from fastapi_audit.baselining import DEFAULT, Baseline
 from fastapi_audit.checks import load
 from fastapi_audit.cli import flags
-from fastapi_audit.cli.ending import exit_code, warn_of
+from fastapi_audit.cli.ending import exit_code, warnings_of
 from fastapi_audit.cli.output import Output
-from fastapi_audit.cli.settings import Target, accepted_findings, listed, rules_of, settings
+from fastapi_audit.cli.settings import Target, accepted_findings, listed, read_beside, rules_of, settings
 from fastapi_audit.cli.streams import say, warn
 from fastapi_audit.config import Settings
 from fastapi_audit.evidence import Gathering, text_of, uncollected
 from fastapi_audit.model import ExitCode, Scorecard
+from fastapi_audit.repeating import Command, Said
 from fastapi_audit.reports import Material, counted
 from fastapi_audit.reusing import Earlier
 from fastapi_audit.rule import Rule
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 def scan(
+    context: typer.Context,
     path: flags.Folder = Path(),
     *,
     select: flags.Select = None,
@@ -55,6 +57,9 @@ def scan(
     """Audit source and deployment files; never runs the project."""
     output = Output.of(output_format, output_file, report or (), compare, statistics=statistics)
     target = Target.of(path)
+    command: Command | None = context.obj
+    if command:
+        command.decided_by(read_beside(target, config, baseline, isolated=isolated))
     given = {
         "select": listed(select),
         "ignore": listed(ignore),
@@ -71,8 +76,13 @@ def scan(
     # Fixing audits several times, and must be able to let go of the audit before.
     with nullcontext() if fix else uncollected():
         code = run.preview() if diff else run.scan(output, fix=fix, show_suppressed=show_suppressed)
+        if exit_zero and code is ExitCode.FINDINGS:
+            code = ExitCode.CLEAN
+        # A folder that was told by a file in it is told with a note, which is not kept.
+        if command and output.only_printed and target.shown == path.as_posix():
+            run.keep(command, code)
         gc.freeze()  # the process ends here: no reason to look through the whole model once more
-    raise typer.Exit(0 if exit_zero and code is ExitCode.FINDINGS else code)
+    raise typer.Exit(code)
 
 
 @dataclass(slots=True)
@@ -86,6 +96,8 @@ class Run:
     baseline: Baseline = field(default_factory=Baseline)
     rules: tuple[Rule, ...] = field(default_factory=load)
     last: Audit | None = None
+    earlier: Earlier | None = None
+    said: Said | None = None
 
     @property
     def gathering(self) -> Gathering:
@@ -104,21 +116,33 @@ class Run:
         # Rules from elsewhere may look at anything: what they were made of is not known here.
         if not self.use_cache or any(rule.origin != "fastapi-audit" for rule in self.rules):
             return self.audit().scorecard
-        earlier = Earlier(self.gathering, self.target.shown, self.settings, self.baseline)
-        card = earlier.scorecard()
+        self.earlier = Earlier(self.gathering, self.target.shown, self.settings, self.baseline)
+        card = self.earlier.scorecard()
         if card is None:
             audit = self.audit()
             card = audit.scorecard
-            earlier.keep(card, audit.project.looked_at)
+            self.earlier.keep(card, audit.project.looked_at)
         return card
+
+    def keep(self, command: Command, code: ExitCode) -> None:
+        """What was said, for the same command next time; not where it may depend on more than is known."""
+        if self.earlier and self.said:
+            beside = (*self.earlier.looked_at, self.settings.baseline or DEFAULT)
+            said = replace(self.said, code=int(code))
+            command.keep(said, self.target.shown, self.earlier.stamps, self.settings.exclude, beside)
 
     def scan(self, output: Output, *, fix: bool, show_suppressed: bool = False) -> ExitCode:
         """Fixes when asked, then reports what is left."""
         card = self.fixed().scorecard if fix else self.scorecard()
         material = Material(card, {rule.name: rule for rule in self.rules}, self.text, show_suppressed=show_suppressed)
-        output.write(material)
-        warn_of(material)
-        return exit_code(card, self.settings)
+        report = output.write(material)
+        warnings = tuple(warnings_of(material))
+        for line in warnings:
+            warn(line)
+        code = exit_code(card, self.settings)
+        # What is not whole may be whole next time, though no file has changed.
+        self.said = None if card.incomplete else Said(report, output.for_people, warnings, int(code))
+        return code
 
     def text(self, path: str) -> str | None:
         """The text of a file, as it was audited where it was audited just now."""

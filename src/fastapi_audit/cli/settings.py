@@ -1,6 +1,6 @@
 """What the flags say, over what the config file says, over the defaults."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from fastapi_audit import checks
 from fastapi_audit.baselining import DEFAULT, Baseline
 from fastapi_audit.baselining import read as read_baseline
-from fastapi_audit.config import Settings, discover, load
+from fastapi_audit.config import Settings, deciding_files, discover, load
 from fastapi_audit.errors import ConfigError, TargetError, UsageError
 from fastapi_audit.rule import Rule
 
@@ -79,6 +79,13 @@ def baseline_file(target: Target, chosen: Settings) -> Path:
         message = f"`baseline`: {chosen.baseline} is outside the project; keep it inside, or give it with --baseline"
         raise ConfigError(message)
     return place
+
+
+def read_beside(target: Target, config: Path | None, baseline: Path | None, *, isolated: bool) -> Iterator[Path]:
+    """The files, there or not, that decide beside those of the project."""
+    if not isolated:
+        yield from [config] if config else deciding_files(target.root)
+    yield baseline or target.root / DEFAULT
 
 
 def rules_of(target: Target, config: Path | None, chosen: Settings, *, isolated: bool = False) -> tuple[Rule, ...]:

@@ -38,6 +38,11 @@ def _unicode(stream: TextIO) -> bool:
     return True
 
 
+def say_report(text: str, *, for_people: bool) -> None:
+    """Writes a report to stdout, in the way its reader takes it."""
+    (say if for_people else say_document)(text)
+
+
 def say(text: str) -> None:
     """Writes a report to stdout, whole."""
     encoding = sys.stdout.encoding or "utf-8"

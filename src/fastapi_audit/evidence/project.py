@@ -5,18 +5,19 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi_audit.evidence import deployment as deploying
-from fastapi_audit.evidence import source as reading
 from fastapi_audit.evidence.app import Operation, RunningApp, Unavailable
+from fastapi_audit.evidence.deployment import SUBJECTS as DEPLOYED
 from fastapi_audit.evidence.deployment import Deployment
+from fastapi_audit.evidence.deployment import read as read_deployment
 from fastapi_audit.evidence.deployment.gateway import limiting_file
 from fastapi_audit.evidence.deployment.ranges import admits_only
+from fastapi_audit.evidence.files import Tree, discover
 from fastapi_audit.evidence.live import EXPERIMENTS, Live
 from fastapi_audit.evidence.source import Source
+from fastapi_audit.evidence.source import read as read_source
 from fastapi_audit.evidence.source.cache import Store
 from fastapi_audit.evidence.source.code import Call, Class, Function, Handler, Model, Module, Settings
 from fastapi_audit.evidence.source.composition import App, Dependency, ExceptionHandler, Middleware, Route
-from fastapi_audit.evidence.source.files import Tree, discover
 from fastapi_audit.evidence.source.grounds import Ground, grounds
 from fastapi_audit.evidence.source.limits import LimitedFunction
 from fastapi_audit.evidence.source.metrics import Metric
@@ -115,8 +116,8 @@ class Project:
             if of not in self._grounds:
                 self._grounds[of] = grounds(self.source, of)
             return self._grounds[of]
-        if kind in deploying.SUBJECTS:
-            return deploying.SUBJECTS[kind](self.deployment)
+        if kind in DEPLOYED:
+            return DEPLOYED[kind](self.deployment)
         if kind is RunningApp:
             return list(self.running.applications()) if self.running else []
         if kind is Operation:
@@ -192,7 +193,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
 
 SUBJECTS: dict[type, EvidenceKind] = {
     **dict.fromkeys([Project, Call, Ground, *_LISTS], EvidenceKind.SOURCE),
-    **dict.fromkeys(deploying.SUBJECTS, EvidenceKind.DEPLOYMENT),
+    **dict.fromkeys(DEPLOYED, EvidenceKind.DEPLOYMENT),
     **dict.fromkeys([RunningApp, Operation], EvidenceKind.APP),
     **dict.fromkeys(EXPERIMENTS, EvidenceKind.LIVE),
 }
@@ -213,8 +214,8 @@ def gather(gathering: Gathering) -> Project:
     root = gathering.root.resolve()
     tree = discover(root, gathering.exclude)
     store = Store(gathering.cache) if gathering.use_cache else None
-    source = reading.read(tree, gathering.auth_names, store)
-    deployment = deploying.read(root, tree.paths)
+    source = read_source(tree, gathering.auth_names, store)
+    deployment = read_deployment(root, tree.paths)
     counts = (("files", len(tree.python)), ("applications", len(source.apps)), ("routes", len(source.routes)))
     gathered = (
         Gathered(EvidenceKind.SOURCE, Collection.COLLECTED, counts=counts),
@@ -259,7 +260,7 @@ def probed(live: Live, name: str) -> Project:
         *(Gathered(kind, Collection.NOT_REQUESTED, "only the running service was probed") for kind in _AT_REST),
         Gathered(EvidenceKind.LIVE, Collection.COLLECTED, live.ended, counts),
     )
-    return Project(tree.root, name, reading.read(tree), tree, gathered, unresolved=known, live=live)
+    return Project(tree.root, name, read_source(tree), tree, gathered, unresolved=known, live=live)
 
 
 _AT_REST = (EvidenceKind.SOURCE, EvidenceKind.DEPLOYMENT, EvidenceKind.APP)

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastapi_audit.masking import masked
 from fastapi_audit.model import Finding, Scorecard, Severity
-from fastapi_audit.rule import Rule
+
+if TYPE_CHECKING:
+    from fastapi_audit.rule import Rule
 
 FORMATS: Mapping[str, str] = {
     "text": "terminal",
@@ -30,7 +33,7 @@ class Material:
     """What a report is made of: the scorecard, the files it points into and the rules it speaks of."""
 
     scorecard: Scorecard
-    rules: Mapping[str, Rule]
+    rules: "Mapping[str, Rule]"
     text: Callable[[str], str | None]
     """The text of a file of the project, `None` where it is not at hand."""
     previous: Scorecard | None = None

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from fastapi_audit.evidence import source
+from fastapi_audit.evidence.files import discover
 from fastapi_audit.evidence.source.cache import Store, key_of
 from fastapi_audit.evidence.source.facts import extract
-from fastapi_audit.evidence.source.files import discover
 from fastapi_audit.evidence.source.sharing import WORTH_SHARING, extract_all
 
 APP = b"from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef read() -> int:\n    return 1\n"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from fastapi_audit.evidence.collecting import uncollected
+from fastapi_audit.evidence.files import Tree
 from fastapi_audit.evidence.source.cache import Store, key_of
 from fastapi_audit.evidence.source.facts import Facts, in_utf8
-from fastapi_audit.evidence.source.files import Tree
 from fastapi_audit.evidence.source.link import Source
 from fastapi_audit.evidence.source.modules import Modules
 from fastapi_audit.evidence.source.sharing import extract_all

@@ -2,7 +2,6 @@
 
 import hashlib
 import marshal
-import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,33 +9,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from zlib import crc32
 
+from fastapi_audit.evidence.cache_folder import cache_folder, is_private
 from fastapi_audit.evidence.source.facts import VERSION, Facts
 
 LARGEST = 400_000_000
 """Bytes; a larger store is begun anew."""
 AT_ONCE = 500
-
-
-def directory() -> Path | None:
-    """`$FASTAPI_AUDIT_CACHE_DIR`, else below the user's cache directory; `None` where the user has none."""
-    given = os.environ.get("FASTAPI_AUDIT_CACHE_DIR")
-    if given:
-        return Path(given)
-    # A path that is not absolute would lie in whatever folder we stand in, which is the project more often than not.
-    folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not folder.is_absolute():
-        folder = Path("~/.cache")
-        with suppress(RuntimeError):  # an unknown user without `$HOME`, as in some containers
-            folder = folder.expanduser()
-    return folder / "fastapi-audit" if folder.is_absolute() else None
-
-
-def is_private(folder: Path) -> bool:
-    """Whether nobody else can put bytes there: what is loaded must be what we wrote."""
-    if not hasattr(os, "getuid"):
-        return True
-    status = folder.stat()
-    return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 def key_of(content: bytes) -> bytes:
@@ -49,7 +27,7 @@ class Store:
 
     def __init__(self, folder: Path | None = None) -> None:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        place = folder or directory()
+        place = folder or cache_folder()
         self._path = place / f"facts-{VERSION}-{python}.sqlite" if place else None
 
     def read(self, keys: Iterable[bytes]) -> dict[bytes, Facts]:
