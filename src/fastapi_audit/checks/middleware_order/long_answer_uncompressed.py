@@ -51,6 +51,10 @@ rule = Rule(
 
             app = FastAPI()
 
+            @app.get("/metrics")
+            async def metrics() -> Response:
+                return Response("http_requests_total 1\\n" * 5000, media_type="text/plain")
+
             @app.get("/page")
             async def page() -> list[dict[str, str]]:
                 return [{"name": f"Lead {number}", "email": f"lead-{number}@example.com"} for number in range(50)]
