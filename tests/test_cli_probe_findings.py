@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from command import Ran, command, written
-from sample_apps import copied
+from sample_apps import copied, prepared_production
 
 CRASHING = """\
 from typing import Annotated
@@ -80,3 +80,66 @@ def test_the_prototype_blocks_its_event_loop_at_a_line_that_the_probe_names(tmp_
     assert (blocking["location"]["path"], blocking["location"]["line"]) == ("app/crm.py", slept)
     crashed = {each["operation"] for each in found if each["rule"] == "request-crashes-handler"}
     assert {"GET /features", "GET /leads/company", "GET /leads/search"} <= crashed
+
+
+MUTABLE = """\
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class Share(BaseModel):
+    people: int
+
+
+@app.get("/health")
+async def health() -> str:
+    return "ok"
+
+
+@app.post("/shares")
+async def create(share: Share) -> float:
+    with Path("created.log").open("a") as file:
+        file.write("created\\n")
+    return 100 / share.people
+"""
+
+
+COUNTED = "import sqlite3; print(sqlite3.connect('leads.db').execute('SELECT count(*) FROM leads').fetchone()[0])"
+
+
+@pytest.mark.slow
+def test_what_changes_something_is_sent_only_when_it_is_allowed(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": MUTABLE})
+    selected = ("--select", "request-crashes-handler", "--max-time", "40")
+
+    assert findings(probe(tmp_path, *selected)) == []
+    assert not (tmp_path / "created.log").exists()
+
+    (found,) = findings(probe(tmp_path, *selected, "--mutating"))
+    assert (found["operation"], found["location"]["line"]) == (
+        "POST /shares",
+        MUTABLE.splitlines().index("    return 100 / share.people") + 1,
+    )
+    assert "--data-binary" in found["observations"][0]["reproduction"]
+    assert (tmp_path / "created.log").exists()
+
+
+@pytest.mark.slow
+def test_production_passes_when_it_may_be_changed(tmp_path: Path) -> None:
+    copy, key = prepared_production(tmp_path)
+    settings = "".join(f"{name}={value}\n" for name, value in copy.settings.items())
+    written(copy.folder, {"probe.env": settings, "headers": f"Authorization: Bearer {key}\n"})
+    given = ("--env-file", "probe.env", "--header-file", "headers", "--mutating", "--max-time", "45")
+    # Targets of time are for a machine that does nothing else.
+    selected = "declared-auth-not-enforced,error-handling,response-breaks-schema"
+
+    ran = probe(copy.folder, *given, "--select", selected, app="leads.main:app")
+
+    assert findings(ran) == [], ran.out
+    outcomes = {rule["name"]: rule["outcome"] for rule in json.loads(ran.out)["rules"]}
+    assert outcomes["request-crashes-handler"] == "pass"
+    assert int(copy.run("-c", COUNTED)) > 0

@@ -145,7 +145,7 @@ def test_prototype_starts_and_answers(tmp_path: Path) -> None:
         assert "access_token" in http.post("/login", data=login).json()
         assert http.post("/leads/batch", json=[{"name": "A", "email": "a@example.com"}]).json() == {"created": 1}
         assert http.get("/leads/mine").json() == {"user": "anonymous", "leads": []}
-        assert http.get("/leads/export").text == "1,A,a@example.com\n"
+        assert http.get("/leads/export").text == "1,Ada Lovelace,ada@example.com\n2,A,a@example.com\n"
 
 
 SERVED_ROUTES = """

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Annotated
 
 from fastapi import APIRouter, Body, HTTPException, Request, UploadFile, status
+from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from leads.limits import HEAVY, limiter
@@ -55,5 +56,5 @@ def parse(content: bytes) -> list[LeadIn]:
         rows = csv.DictReader(StringIO(content.decode(), newline=""))
         return batch.validate_python([{column: cell or None for column, cell in row.items()} for row in rows])
     except (UnicodeDecodeError, csv.Error, ValidationError) as error:
-        detail = f"expected a CSV file with name, email and company and at most {BATCH} rows"
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail) from error
+        expected = f"expected a CSV file with name, email and company and at most {BATCH} rows"
+        raise RequestValidationError([{"type": "csv", "loc": ("body", "file"), "msg": expected}]) from error
