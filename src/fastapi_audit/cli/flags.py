@@ -68,8 +68,10 @@ SecondHeaderFile = Annotated[Path | None, typer.Option(metavar="FILE", help="The
 P95Target = Annotated[str | None, typer.Option(metavar="TIME", help="Largest P95 that passes [200ms].")]
 ErrorTarget = Annotated[str | None, typer.Option(metavar="SHARE", help="Largest error rate that passes [0.1%].")]
 Engine = Annotated[str, typer.Option(metavar="ENGINE", help="What makes the measured load: built-in or locust.")]
-LocustWorkers = Annotated[
-    int | None, typer.Option(min=1, max=64, help="With --engine locust: its processes on this machine [1].")
+LocustWorkers = Annotated[int | None, typer.Option(min=1, max=64, help="With --engine locust: its processes [1].")]
+LocustListen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Where Locust's master waits for its workers, started on other machines."),
 ]
 ExportLocustfile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Writes the load as a locustfile, without credentials.")

@@ -40,6 +40,7 @@ def probe(
     error_target: flags.ErrorTarget = None,
     engine: flags.Engine = "built-in",
     locust_workers: flags.LocustWorkers = None,
+    locust_listen: flags.LocustListen = None,
     export_locustfile: flags.ExportLocustfile = None,
     select: flags.Select = None,
     ignore: flags.Ignore = None,
@@ -78,6 +79,7 @@ def probe(
         error_target=error_target,
         engine=engine,
         locust_workers=locust_workers,
+        locust_listen=locust_listen,
     )
     probing = wishes.probing(chosen.probe)
     rules = rules_of(folder, config, chosen, isolated=isolated)

@@ -1,6 +1,7 @@
 """What the flags and the config say of a probe, as one `Probing`."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from fastapi_audit.evidence import (
     read_identity,
 )
 from fastapi_audit.quantities import milliseconds, share
+
+LISTEN = re.compile(r"[0-9A-Za-z.-]{1,253}:[1-9]\d{0,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Wishes:
     error_target: str | None = None
     engine: str = BUILT_IN
     locust_workers: int | None = None
+    locust_listen: str | None = None
 
     def probing(self, settings: ProbeSettings) -> Probing:
         """Flags over config over defaults; `UsageError` for what cannot be."""
@@ -66,6 +70,7 @@ class Wishes:
             metrics=settings.metrics,
             engine=self.engine,
             locust_workers=self.locust_workers or 1,
+            locust_listen=self.locust_listen or "",
         )
 
     def _check(self) -> None:
@@ -77,6 +82,12 @@ class Wishes:
             raise UsageError(message)
         if self.locust_workers and self.engine != LOCUST:
             message = "--locust-workers is for --engine locust"
+            raise UsageError(message)
+        if self.locust_listen and self.engine != LOCUST:
+            message = "--locust-listen is for --engine locust"
+            raise UsageError(message)
+        if self.locust_listen and not LISTEN.fullmatch(self.locust_listen):
+            message = "--locust-listen: write an address of this machine and a port, such as 192.0.2.7:5557"
             raise UsageError(message)
         given = {
             "--python": self.python,

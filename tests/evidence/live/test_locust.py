@@ -1,6 +1,10 @@
 """The load made by Locust, on a real server, beside the load that the probe makes itself."""
 
 import asyncio
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from fastapi_audit.evidence.live import latency, locust
 from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling
 from fastapi_audit.evidence.live.launch import Launch, launched
 from fastapi_audit.evidence.live.probing import Target
+from fastapi_audit.evidence.live.session import NotPossible
 from fastapi_audit.model import LatencyRow
 
 SERVED = """
@@ -80,7 +85,7 @@ def test_the_file_is_python_whatever_the_service_calls_its_operations() -> None:
 def test_two_workers_measure_what_the_probe_measures(url: str) -> None:
     pace = Pace(rate=40, requests=240)
 
-    theirs = whole(asyncio.run(locust.sample(planned(url, "/work"), pace, (), 2)))
+    theirs = whole(asyncio.run(locust.sample(planned(url, "/work"), pace, (), locust.Crew(2))))
     ours = whole(asyncio.run(latency.sample(planned(url, "/work"), pace, lambda: True)))
 
     assert theirs.errors == ours.errors == 0
@@ -95,7 +100,7 @@ def test_only_a_server_error_is_one_and_credentials_go_by_the_environment(url: s
     operations = planned(url, "/missing", "/broken")
     pace = Pace(rate=40, requests=120)
 
-    sampling = asyncio.run(locust.sample(operations, pace, SECRET, 1))
+    sampling = asyncio.run(locust.sample(operations, pace, SECRET, locust.Crew()))
 
     rows = {row.operation: row for row in sampling.rows(lambda _: Target())}
     assert rows["GET /missing"].samples
@@ -111,7 +116,7 @@ def test_only_a_server_error_is_one_and_credentials_go_by_the_environment(url: s
 def test_nothing_is_left_when_it_is_interrupted(url: str) -> None:
     async def interrupted() -> None:
         async with asyncio.timeout(8):
-            await locust.sample(planned(url, "/work"), Pace(rate=40, requests=4000), (), 2)
+            await locust.sample(planned(url, "/work"), Pace(rate=40, requests=4000), (), locust.Crew(2))
 
     with pytest.raises(TimeoutError):
         asyncio.run(interrupted())
@@ -127,3 +132,52 @@ def _calls(command: Path, port: str) -> bool:
     except OSError:
         return False
     return b"locust" in words and any(word.endswith(f":{port}".encode()) for word in words)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.mark.slow
+def test_workers_that_are_started_elsewhere_send_their_samples_to_the_master(url: str, tmp_path: Path) -> None:
+    """As on other machines: they know the master's address, ask it for the file, and share no folder with it."""
+    port = _free_port()
+    master = ("--master-host", "127.0.0.1", "--master-port", str(port))
+    # The command of the documentation.
+    command = [sys.executable, "-m", "locust", "-f", "-", "--worker", *master]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(elsewhere),
+        "FASTAPI_AUDIT_HEADERS": '{"X-Key": "elsewhere"}',
+    }
+    crew = locust.Crew(2, f"127.0.0.1:{port}", patience_s=60)
+    workers = [
+        subprocess.Popen(command, cwd=elsewhere, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    try:
+        sampling = asyncio.run(locust.sample(planned(url, "/work"), Pace(rate=40, requests=240), (), crew))
+        codes = [worker.wait(30) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+    assert 180 <= len(sampling.samples) <= 260
+    assert whole(sampling).errors == 0
+    assert whole(sampling).p50_ms >= 50
+    assert ["GET", "elsewhere"] in httpx.get(f"{url}/seen", trust_env=False).json()
+    assert codes == [0, 0]
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_come_are_named_with_the_place_where_they_were_awaited(url: str) -> None:
+    crew = locust.Crew(2, f"127.0.0.1:{_free_port()}", patience_s=3)
+
+    with pytest.raises(NotPossible, match=r"2 workers were awaited at 127\.0\.0\.1:\d+; "):
+        asyncio.run(locust.sample(planned(url, "/work"), Pace(rate=40, requests=40), (), crew))

@@ -12,6 +12,8 @@ SHARE_OF_REQUESTS = 5
 """A fifth of all that a probe may send."""
 SHARE_OF_TIME = 0.4
 """Of what is left."""
+SHARE_OF_WAITING = 0.3
+"""Of what is left, for workers that are started elsewhere."""
 RATE = 50.0
 """Requests per second at most: far from what stresses a service."""
 MOST_REQUESTS = 1000
@@ -35,8 +37,10 @@ async def _sampled(session: Session) -> Sampling:
     sent = [*planned(session)]
     if session.probing.engine != LOCUST or not sent:
         return await sample(sent, pace(session), session.client.budget.take)
-    bare, workers = [*planned(session, NOBODY)], session.probing.locust_workers
-    sampling = await locust.sample(bare, pace(session), session.user.headers, workers)
+    # Waiting for workers is part of the time of the probe.
+    patience = session.client.budget.seconds_left * SHARE_OF_WAITING
+    crew = locust.Crew(session.probing.locust_workers, session.probing.locust_listen, patience)
+    sampling = await locust.sample([*planned(session, NOBODY)], pace(session), session.user.headers, crew)
     session.client.budget.requests += len(sampling.samples)
     return sampling
 

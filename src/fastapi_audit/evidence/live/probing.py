@@ -117,6 +117,8 @@ class Probing:
     """What makes the measured load: `built-in` or `locust`."""
     locust_workers: int = 1
     """Processes of Locust."""
+    locust_listen: str = ""
+    """`HOST:PORT` where its master waits for workers of other machines; all are started here when not given."""
 
     def target_of(self, operation: str | None) -> Target:
         """What is asked of an operation, or of the whole service."""
