@@ -416,6 +416,11 @@ class TestUsage:
             (["http://127.0.0.1:1", "--p95-target", "fast"], "--p95-target: write a time as `200ms`"),
             (["http://127.0.0.1:1", "--error-target", "0.1"], "--error-target: write a share as `0.1%`"),
             (["http://127.0.0.1:1", "--select", "nothing-such"], "no rule or item named `nothing-such`"),
+            (["http://127.0.0.1:1", "--locust-listen", "127.0.0.1:5557"], "--locust-listen is for --engine locust"),
+            (
+                ["http://127.0.0.1:1", "--engine", "locust", "--locust-listen", "5557"],
+                "--locust-listen: write an address of this machine and a port",
+            ),
             (["--app", "main"], "`main` is no application"),
             (["http://ada:pw@127.0.0.1:1"], "the address holds a user or a password"),
             (["127.0.0.1:8000"], "write it as http://127.0.0.1:8000"),
