@@ -19,17 +19,17 @@ def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None)
     with uncollected():
         contents = {path: content for path in tree.python if (content := tree.read(path)) is not None}
         facts = _facts(contents, store)
+        remarks = [
+            Unresolved("syntax" if body else "file", f"{path} {remark}", Location(path, 1))
+            for path, (body, _, _, remark) in facts.items()
+            if remark
+        ]
         modules = Modules()
         for path, content in contents.items():
-            modules.add(path, facts[path], in_utf8(content))
+            modules.add(path, facts.pop(path), in_utf8(content))
         modules.link(tree.python)
         source = Source(modules, auth_names)
-    source.unresolved[:0] = [
-        Unresolved("syntax" if body else "file", f"{path} {remark}", Location(path, 1))
-        for path in contents
-        for body, _, _, remark in (facts[path],)
-        if remark
-    ]
+    source.unresolved[:0] = remarks
     return source
 
 

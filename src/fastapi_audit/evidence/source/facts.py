@@ -5,6 +5,7 @@ What comes out can be marshalled: it is cached by content and handed over by wor
 
 import ast
 import io
+import marshal
 import re
 import sys
 import tokenize
@@ -38,8 +39,11 @@ _COMMENT = re.compile(r"#\s*fastapi-audit:\s*(ignore(?:-file)?)(?:\[([^\]]*)\])?
 _NAME, _ATTRIBUTE = TAG[syntax.Name], TAG[syntax.Attribute]
 _CALL, _CONSTANT = TAG[syntax.Call], TAG[syntax.Constant]
 
-Facts = tuple[tuple[Raw, ...], tuple[tuple[str, int], ...], tuple[Raw, ...], str]
-"""`(body, imported, comments, remark)`; `imported` is `(dotted, level)` for every import anywhere in the file."""
+Facts = tuple[bytes, tuple[tuple[str, int], ...], tuple[Raw, ...], str]
+"""`(body, imported, comments, remark)`; `imported` is `(dotted, level)` for every import anywhere in the file.
+
+The body is marshalled: as tuples it takes several times the room, and much of it is never looked into."""
+NO_BODY = b""
 
 
 class _Noted:
@@ -66,12 +70,19 @@ def extract(source: bytes) -> Facts:
         tree, source, remark = _read(source)
         body = _statements(tree.body)
     except UnreadableError as problem:
-        return (), (), (), f"cannot be parsed by Python {PYTHON}: {problem}"
+        return NO_BODY, (), (), f"cannot be parsed by Python {PYTHON}: {problem}"
     except RecursionError:
-        return (), (), (), "cannot be parsed: it is nested too deeply"
+        return NO_BODY, (), (), "cannot be parsed: it is nested too deeply"
     imported = tuple(sorted(_noted.imports))
     comments = tuple(_comments(source)) if b"fastapi-audit:" in source else ()
-    return body, imported, comments, remark
+    return marshal.dumps(body) if body else NO_BODY, imported, comments, remark
+
+
+def body_of(facts: Facts) -> tuple[Raw, ...]:
+    """The statements of a file."""
+    # We wrote it, or it comes from a folder that only its owner can write.
+    found: tuple[Raw, ...] = marshal.loads(facts[0]) if facts[0] else ()  # noqa: S302
+    return found
 
 
 def _read(source: bytes) -> tuple[ast.Module, bytes, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from fastapi_audit.evidence.source import syntax
-from fastapi_audit.evidence.source.facts import Facts
+from fastapi_audit.evidence.source.facts import NO_BODY, Facts, body_of
 from fastapi_audit.evidence.source.syntax import Node, Stmt
 from fastapi_audit.model import Location
 
@@ -33,7 +33,8 @@ class SourceFile:
     @property
     def body(self) -> tuple[Stmt, ...]:
         if self._body is None:
-            self._body = tuple(syntax.decode(raw) for raw in self.facts[0])
+            self._body = tuple([syntax.decode(raw) for raw in body_of(self.facts)])
+            self.facts = (NO_BODY, *self.facts[1:])
         return self._body
 
     @property
