@@ -16,7 +16,7 @@ from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of what is extracted, so that old caches are not read."""
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

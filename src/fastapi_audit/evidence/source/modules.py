@@ -40,7 +40,7 @@ class SourceFile:
     @property
     def is_unread(self) -> bool:
         """Whether it could not be parsed; what is said of a file that has a body is a remark."""
-        return bool(self.facts[3]) and not self.facts[0]
+        return bool(self.facts[3]) and not self.facts[0] and not self._body
 
     @property
     def is_aside(self) -> bool:

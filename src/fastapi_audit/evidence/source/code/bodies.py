@@ -154,10 +154,8 @@ class Body:
                 known = [Statement(n, self) for n in self._by_class.get(_CLASSES[kinds[0]], ())]
                 self._statements_by_kind[kinds[0]] = known
             return known
-        wanted = frozenset(_CLASSES[kind] for kind in kinds)
-        if wanted.isdisjoint(self._by_class):
-            return []
-        return [s for s in self.statements if type(s.node) in wanted]
+        found = [n for kind in kinds for n in self._by_class.get(_CLASSES[kind], ())]
+        return [Statement(n, self) for n in sorted(found, key=lambda n: n.start)]
 
     @cached_property
     def _statements_by_kind(self) -> dict[str, list[Statement]]:
