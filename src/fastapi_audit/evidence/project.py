@@ -1,6 +1,6 @@
 """Gathers the kinds of evidence into one `Project`, which hands a rule its subjects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,6 +156,12 @@ class Project:
             files = [module.file for module in self.source.application_modules]
             self._matches[patterns] = match(patterns, files)
         return self._matches[patterns]
+
+    def python_texts(self, word: str) -> Iterator[str]:
+        """The texts of the Python files that a word stands in; they are many, and not kept."""
+        for file in self.source.modules.by_path:
+            if word.encode() in file.content:
+                yield file.text
 
     @property
     def looked_at(self) -> tuple[str, ...]:

@@ -83,14 +83,10 @@ READ = re.compile(r"^(?:\w+\.)*app\.state\.(\w+)$")
 
 @rule.check
 def project(project: Project) -> Iterator[Finding]:
-    reads = list(_reads(project))
-    if not reads:
-        return
-    texts = [project.text(p) or "" for p in project.tree.python]
-    for name, place in reads:
+    for name, place in _reads(project):
         # Set as an attribute, or named in a string, wherever that is.
         known = re.compile(rf"\.{name}\s*(?::[^=\n]+)?=(?!=)|[\"']{name}[\"']\s*[,)]|\bas\s+\S*\.state\.{name}\b")
-        if not any(name in t and known.search(t) for t in texts):
+        if not any(known.search(text) for text in project.python_texts(name)):
             yield place.finding(
                 f"Nothing ever sets `app.state.{name}`: this line raises AttributeError, a 500. Set it in the lifespan, or "
                 f"read `request.state.{name}` if the lifespan yields it."

@@ -49,9 +49,16 @@ NO_BODY = b""
 class _Noted:
     """What is noted on the one way through a file, beside what each node gives."""
 
-    imports: set[tuple[str, int]]
-    yields = False
-    """Whether a `yield` was met that belongs to the function around."""
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the file before."""
+        self.imports: set[tuple[str, int]] = set()
+        self.places: dict[int, int] = {}
+        """Each place once: most nodes begin or end where another one does."""
+        self.yields = False
+        """Whether a `yield` was met that belongs to the function around."""
 
 
 _noted = _Noted()
@@ -64,8 +71,7 @@ class UnreadableError(Exception):
 
 def extract(source: bytes) -> Facts:
     """The facts of one file; a file that cannot be parsed gives empty facts and the reason as `remark`."""
-    _noted.imports = set()
-    _noted.yields = False
+    _noted.begin()
     try:
         tree, source, remark = _read(source)
         body = _statements(tree.body)
@@ -150,7 +156,8 @@ def _at(node: ast.AST) -> tuple[int, int]:
     end_column: int = node.end_col_offset  # type: ignore[attr-defined]  # the same
     if column >= COLUMNS or end_column >= COLUMNS:
         column, end_column = min(column, COLUMNS - 1), min(end_column, COLUMNS - 1)
-    return node.lineno * COLUMNS + column, node.end_lineno * COLUMNS + end_column  # type: ignore[attr-defined]  # the same
+    places, start, end = _noted.places, node.lineno * COLUMNS + column, node.end_lineno * COLUMNS + end_column  # type: ignore[attr-defined]  # the same
+    return places.setdefault(start, start), places.setdefault(end, end)
 
 
 def _statements(body: Sequence[ast.stmt]) -> tuple[Raw, ...]:

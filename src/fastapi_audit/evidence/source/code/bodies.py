@@ -11,6 +11,8 @@ from fastapi_audit.evidence.source.code.statements import Statement
 from fastapi_audit.evidence.source.values import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi_audit.evidence.source.code.functions import Function
     from fastapi_audit.evidence.source.code.program import Program
     from fastapi_audit.evidence.source.modules import SourceFile
@@ -73,29 +75,27 @@ class Body:
 
     def around(self, node: syntax.Node) -> syntax.Node | None:
         """The node around one of this body; of nested functions, decorators and defaults belong here."""
-        self._all  # noqa: B018  the walk fills it in
+        self._by_class  # noqa: B018  the walk fills it in
         found: syntax.Node | None = getattr(node, "around", None)
         return None if found is self.edge else found
 
     @property
-    def _all(self) -> list[syntax.Node]:
+    def _all(self) -> "Iterator[syntax.Node]":
         """Every node of this body in source order, without the bodies of nested functions and lambdas."""
-        return self._walked[0]
-
-    @property
-    def _by_class(self) -> dict[type[syntax.Node], list[syntax.Node]]:
-        """The same nodes by their class."""
-        return self._walked[1]
+        stack: list[syntax.Node] = list(reversed(self.nodes))
+        while stack:
+            node = stack.pop()
+            yield node
+            if type(node) is not syntax.Lambda:
+                stack += reversed(_inner(node))
 
     @cached_property
-    def _walked(self) -> tuple[list[syntax.Node], dict[type[syntax.Node], list[syntax.Node]]]:
-        """One walk for all: the nodes in order and by class, and the node around each, also inside lambdas."""
-        found: list[syntax.Node] = []
+    def _by_class(self) -> dict[type[syntax.Node], list[syntax.Node]]:
+        """The same nodes by their class; on the way, each learns what is around it, also inside lambdas."""
         by_class: dict[type[syntax.Node], list[syntax.Node]] = {}
         stack: list[syntax.Node] = list(reversed(self.nodes))
         while stack:
             node = stack.pop()
-            found.append(node)
             kind = type(node)
             if kind in by_class:
                 by_class[kind].append(node)
@@ -111,7 +111,7 @@ class Body:
             else:
                 below.reverse()
                 stack += below
-        return found, by_class
+        return by_class
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -132,7 +132,9 @@ class Body:
         """The expressions of one kind: `name`, `attribute`, `lambda` …"""
         known = self._expressions_by_kind.get(kind)
         if known is None:
-            of_kind = self._by_class.get(_CLASSES[kind], ())
+            of_kind = self._by_class.get(_CLASSES[kind])
+            if of_kind is None:
+                return []
             known = [self.expression(n) for n in of_kind if isinstance(n, syntax.Expr)]
             self._expressions_by_kind[kind] = known
         return known
@@ -151,7 +153,10 @@ class Body:
         if len(kinds) == 1:
             known = self._statements_by_kind.get(kinds[0])
             if known is None:
-                known = [Statement(n, self) for n in self._by_class.get(_CLASSES[kinds[0]], ())]
+                of_kind = self._by_class.get(_CLASSES[kinds[0]])
+                if of_kind is None:
+                    return []
+                known = [Statement(n, self) for n in of_kind]
                 self._statements_by_kind[kinds[0]] = known
             return known
         found = [n for kind in kinds for n in self._by_class.get(_CLASSES[kind], ())]

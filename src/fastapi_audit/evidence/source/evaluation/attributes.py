@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.construction import FIELD_MAKERS
+from fastapi_audit.evidence.source.evaluation.foreign import foreign
 from fastapi_audit.evidence.source.evaluation.names import is_name
 from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE
-from fastapi_audit.evidence.source.libraries import canonical
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -32,7 +32,7 @@ def attribute(evaluation: "Evaluation", owner: Value, name: str) -> Value:
         case ModuleValue():
             return _module_attribute(evaluation, owner, name)
         case External():
-            return External(canonical(f"{owner.name}.{name}"))
+            return foreign(f"{owner.name}.{name}")
         case Instance():
             return _instance_attribute(evaluation, owner, name)
         case ClassValue():
@@ -68,8 +68,8 @@ def _class_attribute(owner: ClassValue, name: str) -> Value:
         return found
     if name == "__name__":
         return Constant(owner.node.name)
-    foreign = next((c for c in owner.ancestry() if isinstance(c, External)), None)
-    return External(f"{foreign.name}.{name}") if foreign else Unknown(f"attribute `{name}`")
+    above = next((c for c in owner.ancestry() if isinstance(c, External)), None)
+    return External(f"{above.name}.{name}") if above else Unknown(f"attribute `{name}`")
 
 
 def _instance_attribute(evaluation: "Evaluation", owner: Instance, name: str) -> Value:

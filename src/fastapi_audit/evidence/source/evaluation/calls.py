@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.builtin import call_builtin, call_container
 from fastapi_audit.evidence.source.evaluation.construction import instantiate
+from fastapi_audit.evidence.source.evaluation.foreign import given_by
 from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE, DECORATING, DIRECT, lost, record, start
-from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTERS, returned_type
+from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTERS
 from fastapi_audit.evidence.source.values import (
     NOTHING,
     ClassValue,
@@ -40,7 +41,7 @@ def call(evaluation: "Evaluation", node: syntax.Call, scope: Scope) -> Value:
         callee = evaluation.attribute(owner, node.func.attr)
     else:
         callee = evaluation.evaluate(node.func, scope)
-    if callee == External("super"):
+    if isinstance(callee, External) and callee.name == "super":
         return _super(scope)
     args, keywords = _arguments(evaluation, node, scope)
     return apply(evaluation, callee, args, keywords, site)
@@ -108,7 +109,7 @@ def _call_external(
     known = call_builtin(evaluation, callee.name, args, keywords)
     if known is not None:
         return known
-    made = Instance(External(returned_type(callee.name)), args, keywords, site)
+    made = Instance(given_by(callee.name), args, keywords, site)
     if evaluation.composing:
         if made.is_a(*APPLICATIONS):
             start(evaluation, made)
@@ -127,7 +128,7 @@ def _call_instance(
         method = callee.cls.lookup("__call__")
         if isinstance(method, FunctionValue):
             return evaluation.call_function(method.bound(callee), args, keywords, site)
-    return Instance(External(returned_type(f"{callee.type_name}.__call__")), args, keywords, site)
+    return Instance(given_by(f"{callee.type_name}.__call__"), args, keywords, site)
 
 
 def _call_method(
@@ -160,9 +161,7 @@ def _call_method(
 def _foreign_method(
     evaluation: "Evaluation", callee: Method, args: tuple[Value, ...], keywords: dict[str, Value], site: Site | None
 ) -> Value:
-    made = Instance(
-        External(returned_type(callee.dotted)), args, keywords, site, attributes={"receiver": callee.receiver}
-    )
+    made = Instance(given_by(callee.dotted), args, keywords, site, attributes={"receiver": callee.receiver})
     if evaluation.composing:
         evaluation.instances.append(made)
         application = next(

@@ -8,7 +8,7 @@ from fastapi_audit.evidence.source.builtin import operate
 from fastapi_audit.evidence.source.evaluation.assignments import bind
 from fastapi_audit.evidence.source.evaluation.calls import call
 from fastapi_audit.evidence.source.evaluation.flow import elements, truth
-from fastapi_audit.evidence.source.libraries import returned_type
+from fastapi_audit.evidence.source.evaluation.foreign import given_by
 from fastapi_audit.evidence.source.values import (
     ClassValue,
     Constant,
@@ -146,7 +146,7 @@ def _subscript(evaluation: "Evaluation", node: syntax.Subscript, scope: Scope) -
         case ClassValue(), _:
             return owner
         case Instance(cls=External()), _:
-            return Instance(External(returned_type(f"{owner.type_name}.__getitem__")))
+            return Instance(given_by(f"{owner.type_name}.__getitem__"))
         case _:
             return Unknown("an item")
 
