@@ -1,1 +1,1 @@
-"""Compares the time of a scan with that of ruff on the same tree."""
+"""Compares the time of a scan with that of other tools on the same trees."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed DIR [--runs N] [--write]`: a scan, cold and again, beside ruff on the same tree."""
+"""`python -m benchmarks.speed DIR… [--runs N] [--write]`: a scan, cold and again, beside other tools."""
 
 import argparse
 import os
@@ -9,8 +9,9 @@ import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from tempfile import TemporaryDirectory
 
 from benchmarks.report import replace_section
@@ -23,8 +24,17 @@ RULES = "FAST,ASYNC,S,BLE,E722,T20"
 OTHERS: dict[str, tuple[str, ...]] = {
     "bandit": ("-q", "-r", "--exit-zero"),
     "pylint": ("--recursive=y", "--exit-zero", "--jobs=2", "--rcfile=/dev/null"),
+    "semgrep": (
+        "scan",
+        f"--config={Path(__file__).with_name('rules.yml')}",
+        *("--metrics=off", "--disable-version-check", "--no-git-ignore", "--quiet", "--jobs=2"),
+    ),
+    "fastapi-therapist": (),
 }
-"""Measured where they are on the path, or in the folder of `--tools`."""
+"""Measured where they are on the path, or in the folders of `--tools`."""
+FOUND_SOMETHING = 1
+"""The code with which a linter ends that has findings; ours is told not to."""
+COLD = "fastapi-audit scan, cold"
 MEGABYTE = 1_000_000
 HEADS = ("command", "wall s", "CPU s", "peak MB", "wall, ruff = 1", "CPU, ruff = 1")
 
@@ -39,16 +49,39 @@ class Cost:
     """Of the largest single process."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A folder that was measured, and what each command took there."""
+
+    name: str
+    files: int
+    lines: int
+    costs: dict[str, Cost]
+
+    @classmethod
+    def of(cls, folder: Path, costs: dict[str, Cost]) -> "Tree":
+        """Counts the Python files and their lines."""
+        files = [each for each in folder.rglob("*.py") if each.is_file()]
+        return cls(folder.resolve().name, len(files), sum(each.read_bytes().count(b"\n") for each in files), costs)
+
+    @property
+    def described(self) -> str:
+        """What stands above its table."""
+        return f"{self.files} Python files, {self.lines / 1000:.0f} thousand lines ({self.name})"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures the folder and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="the median of so many counts")
-    parser.add_argument("--write", action="store_true", help="writes the table into benchmarks/README.md")
-    parser.add_argument("--tools", metavar="PATH", help="where bandit and pylint are")
+    parser.add_argument("--write", action="store_true", help="writes the tables into benchmarks/README.md")
+    parser.add_argument("--tools", metavar="PATH", help=f"where {', '.join(OTHERS)} are, as in $PATH")
     asked = parser.parse_args(arguments)
-    costs = _measure(asked.folder, asked.runs, _others(asked.tools))
-    text = f"{_described(asked.folder)}, median of {asked.runs}\n\n{table(costs)}"
+    measured = [_measure(folder, asked.runs, _others(asked.tools)) for folder in asked.folders]
+    trees = [Tree.of(folder, costs) for folder, costs in zip(asked.folders, measured, strict=True)]
+    parts = [f"{tree.described}, median of {asked.runs}\n\n{table(tree.costs)}" for tree in trees]
+    text = "\n\n".join([*parts, growth(trees)] if len(trees) > 1 else parts)
     sys.stdout.write(f"{text}\n")
     if asked.write:
         replace_section("speed", text)
@@ -69,6 +102,20 @@ def table(costs: dict[str, Cost]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def growth(trees: Sequence[Tree]) -> str:
+    """How the CPU of a cold scan grows with the lines: an exponent of 1 is in step with them."""
+    points = [(log(tree.lines), log(tree.costs[COLD].cpu_seconds)) for tree in trees]
+    exponent = linear_regression(*zip(*points, strict=True)).slope
+    each = (
+        f"{tree.name} {1_000_000 * tree.costs[COLD].cpu_seconds / tree.lines:.1f}"
+        for tree in sorted(trees, key=lambda tree: tree.lines)
+    )
+    return (
+        f"Growth: the CPU of a cold scan goes with the lines to the power of {exponent:.2f}; "
+        f"milliseconds for a thousand lines: {', '.join(each)}."
+    )
 
 
 def _others(tools: str | None) -> dict[str, list[str]]:
@@ -93,7 +140,7 @@ def _round(folder: Path, others: dict[str, list[str]]) -> Iterator[tuple[str, Co
         for name, command in others.items():
             yield name, _cost([*command, str(folder)], cache)
         yield "fastapi-audit scan --no-cache", _cost([*scan, "--no-cache"], cache)
-        yield "fastapi-audit scan, cold", _cost(scan, cache)
+        yield COLD, _cost(scan, cache)
         yield "nothing changed", _cost(scan, cache)
         largest = max(folder.rglob("*.py"), key=lambda each: each.stat().st_size)
         with largest.open("a", encoding="utf-8") as file:
@@ -104,7 +151,7 @@ def _round(folder: Path, others: dict[str, list[str]]) -> Iterator[tuple[str, Co
 
 def _cost(command: list[str], cache: str) -> Cost:
     begun = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603  ruff's and our own command
+    with subprocess.Popen(  # noqa: S603  the tools that were asked for, and our own command
         command,
         env={**os.environ, "XDG_CACHE_HOME": cache},
         stdin=subprocess.DEVNULL,
@@ -114,7 +161,7 @@ def _cost(command: list[str], cache: str) -> Cost:
         printed = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in (0, FOUND_SOMETHING):
         raise subprocess.CalledProcessError(process.returncode, command, stderr=printed[-2000:])
     kilobytes = 1 if sys.platform == "darwin" else 1024
     wall = time.perf_counter() - begun
@@ -127,12 +174,6 @@ def _median(costs: Sequence[Cost]) -> Cost:
         median(each.cpu_seconds for each in costs),
         max(each.peak_bytes for each in costs),
     )
-
-
-def _described(folder: Path) -> str:
-    files = [each for each in folder.rglob("*.py") if each.is_file()]
-    lines = sum(each.read_bytes().count(b"\n") for each in files)
-    return f"{len(files)} Python files, {lines / 1000:.0f} thousand lines ({folder.resolve().name})"
 
 
 if __name__ == "__main__":
