@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 # The tests that wait for servers leave a core idle, so there are as many workers as cores, and never one alone.
 WORKERS ?= auto
 FUZZ_CASES ?= 2000
+# In front of pytest: `-m coverage run` counts what the tests run, and so do the commands that they start.
+MEASURED ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # `python3` may be an old one, with a newer one beside it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help audit test check style types layers fix docs golden picture fuzz clean
+.PHONY: help audit test coverage check style types layers fix docs golden picture fuzz clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -22,7 +24,13 @@ audit: $(VENV)/.installed ## Audit the sample app that does everything wrong; JS
 	$(BIN)/fastapi-audit scan sample_apps/prototype --report json=audit-report/scorecard.json || [ $$? -eq 1 ]
 
 test: $(VENV)/.installed-dev ## Every test; those that need a server are skipped where there is none, unless CI=true
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python $(MEASURED) -m pytest --numprocesses $(WORKERS)
+
+coverage: ## Every test, then the lines and branches of src that none of them took
+	rm -f .coverage .coverage.*
+	$(MAKE) test MEASURED='-m coverage run'
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: style types layers test ## What CI runs
 
@@ -55,7 +63,7 @@ picture: $(VENV)/.installed-dev ## Write docs/report.png with the Chromium of th
 	$(BIN)/python tests/picture.py
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) audit-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) audit-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "fastapi-audit needs Python 3.11 or newer; none is on the PATH" >&2; exit 1; }

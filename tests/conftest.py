@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
+from fastapi_audit.evidence import _app_process
 from services import postgres, redis_server
 
 __all__ = ["postgres", "redis_server"]
@@ -16,3 +17,7 @@ pytest.register_assert_rewrite("rule_contract", "served", "fastapi_audit.checks"
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+# The worker's branches are counted too: it runs in a process that gets nothing of our environment else.
+if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    _app_process.KEPT += ("COVERAGE_PROCESS_CONFIG",)
