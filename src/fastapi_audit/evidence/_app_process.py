@@ -24,7 +24,7 @@ from fastapi_audit.evidence.app import RunningApp, Unavailable
 WORKER = Path(__file__).with_name("_app_worker.py")
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
 INTERPRETERS = (".venv/bin/python", "venv/bin/python")
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+KEPT: tuple[str, ...] = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The environment that is passed on: what an interpreter needs, no settings and no secrets."""
 ENV_FILE_LIMIT = 1_000_000
 REPORT_LIMIT = 16_000_000
