@@ -44,6 +44,8 @@ class Conversation:
     """Whether one of them came after ours."""
     code: int | None = None
     """With which the server ended it; `None` when it was still open, or never was."""
+    longest: int = 0
+    """Bytes of its longest message."""
 
     @property
     def accepted(self) -> bool:
@@ -71,6 +73,8 @@ class Talk:
     says: tuple[str, ...] = ()
     listens_s: float = 0.4
     """After opening, and after each message."""
+    takes: int = MESSAGE_LIMIT
+    """Bytes of a message of the server."""
     drops: bool = False
     """Whether to leave without a goodbye, as a phone does in a tunnel."""
 
@@ -94,7 +98,7 @@ async def talk(client: Client, about: Talk) -> Conversation:
             open_timeout=min(OPENING_SECONDS, max(0.1, client.budget.seconds_left)),
             close_timeout=CLOSING_SECONDS,
             ping_interval=None,
-            max_size=MESSAGE_LIMIT,
+            max_size=about.takes,
         )
         async with opening as connection:
             talked = await _Talking(connection, told).through(about)
@@ -118,6 +122,7 @@ class _Talking:
     connection: ClientConnection
     told: Exchange
     received: list[str] = field(default_factory=list)
+    longest: int = 0
     begun: float = field(default_factory=time.monotonic)
 
     async def through(self, about: Talk) -> Conversation:
@@ -139,13 +144,14 @@ class _Talking:
                 message = await asyncio.wait_for(self.connection.recv(), left)
             except TimeoutError:
                 return
+            self.longest = max(self.longest, len(message))
             text = message if isinstance(message, str) else message.decode(errors="replace")
             self.received.append(text[:BODY_LIMIT])
 
     def _ended(self, before: float, code: int | None) -> Conversation:
         exchange = _answered(self.told, self.connection.response, self.received)
         exchange = replace(exchange, seconds=time.monotonic() - self.begun)
-        return Conversation(exchange, tuple(self.received), len(self.received) > before, code)
+        return Conversation(exchange, tuple(self.received), len(self.received) > before, code, self.longest)
 
 
 def _answered(told: Exchange, response: Any, received: Sequence[str] = ()) -> Exchange:

@@ -17,6 +17,10 @@ FOREIGN = "https://fastapi-audit.example"
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 HARMLESS = "{}"
 BROKEN = "{fastapi-audit"
+LARGE = 2_000_000
+"""Bytes of a message that nobody types; uvicorn takes 16 MiB unless told otherwise."""
+PATIENCE_SECONDS = 0.8
+"""For it to come back."""
 SETTLING_SECONDS = 0.3
 """Until the server has written what it has to say of a connection that has ended."""
 ASKS = re.compile(
@@ -29,7 +33,7 @@ NORMAL, ABNORMAL = 1000, 1006
 
 @dataclass(frozen=True, slots=True)
 class OpenedSocket:
-    """One WebSocket, opened by nobody, by the user, by a foreign page with the user's cookies, and told nonsense."""
+    """One WebSocket, opened by nobody, the user and a foreign page with their cookies, told nonsense and too much."""
 
     operation: str
     """`WEBSOCKET /feed/{id}`."""
@@ -43,6 +47,8 @@ class OpenedSocket:
     """As that user, from a page of the service itself."""
     broken: "Conversation"
     """As that user, told what is no JSON."""
+    large: "Conversation"
+    """As that user, told two megabytes."""
     knows_cookie: bool
     """Whether the user's credentials are a cookie, which browsers send from any page."""
     after_broken: str
@@ -80,6 +86,11 @@ class OpenedSocket:
         return self.broken.exchange if self.user.stays and self.broken.broken and told else None
 
     @property
+    def passes_on_large(self) -> Exchange | None:
+        """The conversation in which two megabytes came back, as they would to everybody in a room."""
+        return self.large.exchange if self.large.longest >= LARGE else None
+
+    @property
     def goodbye_is_error(self) -> Exchange | None:
         """The conversation after whose end the log has a traceback of the disconnect."""
         told = "Exception in ASGI application" in self.after_goodbye and "WebSocketDisconnect" in self.after_goodbye
@@ -91,7 +102,7 @@ class OpenedSocket:
 
 
 async def observe(session: Session) -> AsyncIterator[OpenedSocket]:
-    """Opens each WebSocket five times, those whose log matters one after the other."""
+    """Opens each WebSocket six times, those whose log matters one after the other."""
     if find_spec("websockets") is None:
         message = "websockets is not installed; `pip install 'fastapi-audit-cli[probe]'` brings it"
         raise NotPossible(message)
@@ -124,8 +135,9 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
         Talk(path, NOBODY, says=(HARMLESS,)),
         Talk(path, user, origin=FOREIGN),
         Talk(path, user, origin=client.address.origin),
+        Talk(path, user, says=(f'"{"x" * LARGE}"',), listens_s=PATIENCE_SECONDS, takes=2 * LARGE),
     )
-    nobody, foreign, own = await asyncio.gather(*(talk(client, each) for each in others))
+    nobody, foreign, own, large = await asyncio.gather(*(talk(client, each) for each in others))
     await asyncio.sleep(SETTLING_SECONDS)
     return OpenedSocket(
         key,
@@ -134,6 +146,7 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
         foreign,
         own,
         broken,
+        large,
         any(name.lower() == "cookie" for name, _ in user.headers),
         after_broken,
         after_goodbye,
