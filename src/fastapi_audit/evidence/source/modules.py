@@ -1,8 +1,10 @@
 """The modules of a program: names of files, source roots, and what an import statement leads to."""
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import PurePosixPath
 
 from fastapi_audit.evidence.source import syntax
@@ -28,7 +30,7 @@ class SourceFile:
     facts: Facts
     content: bytes
     _body: tuple[Stmt, ...] | None = None
-    _lines: list[bytes] | None = None
+    _offsets: "array[int] | None" = None
 
     @property
     def body(self) -> tuple[Stmt, ...]:
@@ -64,20 +66,31 @@ class SourceFile:
     @property
     def lines(self) -> list[bytes]:
         """The lines with their ends, as `ast` counts them."""
-        if self._lines is None:
-            self._lines = self.bare.splitlines(keepends=True)
-        return self._lines
+        return self.bare.splitlines(keepends=True)
+
+    @property
+    def _starts(self) -> "array[int]":
+        """Where each line begins, and where the last one ends: the lines themselves take twenty times the room."""
+        if self._offsets is None:
+            self._offsets = array("I", accumulate(map(len, self.lines), initial=0))
+        return self._offsets
+
+    def _byte(self, line: int, byte_column: int) -> int:
+        """The offset of a place in bytes, on its line and in the file."""
+        starts = self._starts
+        return min(starts[line - 1] + byte_column, starts[line]) if line < len(starts) else starts[-1]
 
     def column(self, line: int, byte_column: int) -> int:
         """The column from 1 in code points of a place that `ast` gives in bytes."""
-        if line > len(self.lines):
+        if line >= len(self._starts):
             return byte_column + 1
-        before = self.lines[line - 1][:byte_column]
+        before = self.bare[self._starts[line - 1] : self._byte(line, byte_column)]
         return (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
 
     def end_of(self, line: int) -> int:
         """The column after the last character of a line, without what ends the line."""
-        return self.column(line, len(self.lines[line - 1].rstrip(b"\r\n")))
+        whole = self.bare[self._starts[line - 1] : self._starts[line]]
+        return self.column(line, len(whole.rstrip(b"\r\n")))
 
     def location(self, node: Node) -> Location:
         """Where a node stands."""
@@ -88,11 +101,7 @@ class SourceFile:
     def offset(self, packed: int) -> int:
         """The offset in code points from the start of the text of a packed place."""
         line, column = divmod(packed, syntax.COLUMNS)
-        before = (
-            b"".join(self.lines[: line - 1]) + self.lines[line - 1][:column]
-            if line <= len(self.lines)
-            else b"".join(self.lines)
-        )
+        before = self.bare[: self._byte(line, column)]
         return len(before.decode("utf-8", "replace"))
 
     @property
@@ -102,19 +111,15 @@ class SourceFile:
 
     def may_say(self, node: Node, *words: bytes) -> bool:
         """Whether one of these words stands in the lines of a node; cheaper than to look at what is in it."""
-        lines = self.lines[node.start // syntax.COLUMNS - 1 : node.end // syntax.COLUMNS]
-        return any(word in line for line in lines for word in words)
+        first, last = node.start // syntax.COLUMNS, node.end // syntax.COLUMNS
+        written = self.bare[self._byte(first, 0) : self._byte(last + 1, 0)]
+        return any(word in written for word in words)
 
     def source(self, node: Node) -> str:
         """The text of a node."""
-        start_line, start = divmod(node.start, syntax.COLUMNS)
-        end_line, end = divmod(node.end, syntax.COLUMNS)
-        lines = self.lines[start_line - 1 : end_line]
-        if not lines:
-            return ""
-        if start_line == end_line:
-            return lines[0][start:end].decode("utf-8", "replace")
-        return b"".join([lines[0][start:], *lines[1:-1], lines[-1][:end]]).decode("utf-8", "replace")
+        start = self._byte(*divmod(node.start, syntax.COLUMNS))
+        end = self._byte(*divmod(node.end, syntax.COLUMNS))
+        return self.bare[start:end].decode("utf-8", "replace")
 
 
 @dataclass(slots=True)
