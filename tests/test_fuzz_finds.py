@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fastapi_audit.errors import UsageError
+from fastapi_audit.config import load
+from fastapi_audit.errors import ConfigError, UsageError
 from fastapi_audit.evidence import Class, Function, Gathering, gather
 from fastapi_audit.model import LatencyRow, Verdict
 from fastapi_audit.reports import Look
@@ -79,3 +80,20 @@ def test_columns_are_those_of_the_encoding_that_a_file_declares(encoding: str, w
     assert blocking.location is not None
     assert (blocking.location.line, blocking.location.column) == (8, 18)
     assert audit.scorecard.routes[0].path == f"/{{{word}"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "{long} = 1", "select = '{long}'", "fail-on = '{long}'", "probe = {{openapi = '{long}'}}",
+        "probe = {{operations = {{'{long}' = {{p95 = '1s'}}}}}}", "probe = {{p95 = '{long}'}}",
+        "probe = {{{long} = 1}}", "per-file-ignores = {{'{long}' = 1}}", "probe = {{errors = '{long}'}}",
+    ],
+)  # fmt: skip
+def test_a_refusal_does_not_repeat_everything_that_was_written(tmp_path: Path, table: str) -> None:
+    (tmp_path / "fastapi-audit.toml").write_text(table.format(long="a" * 20_000))
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "fastapi-audit.toml")
+
+    assert "aaa" in str(refused.value)
+    assert len(str(refused.value)) < 1500

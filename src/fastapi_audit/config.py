@@ -17,6 +17,8 @@ OWN_FILES = ("fastapi-audit.toml", ".fastapi-audit.toml")
 TABLE = "fastapi-audit"
 VCS = (".git", ".hg", ".svn", ".jj")
 
+LONGEST_WORD = 300
+"""Characters of a key or value that a message repeats."""
 SIZE_LIMIT = 1_000_000
 """Bytes; a longer config file is not one."""
 
@@ -196,7 +198,7 @@ def _checked(file: Path, table: dict[str, Any]) -> Settings:
     if unknown:
         near = get_close_matches(unknown[0].replace("_", "-"), KEYS, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(KEYS)}"
-        message = f"{file}: unknown key `{unknown[0]}`; {hint}"
+        message = f"{file}: unknown key `{_shortened(unknown[0])}`; {hint}"
         raise ConfigError(message)
     if not table:
         return Settings()
@@ -210,10 +212,15 @@ def _checked(file: Path, table: dict[str, Any]) -> Settings:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        message = f"{file}: `{key}`: {first['msg']}, not {first['input']!r}"
+        message = f"{file}: `{_shortened(key)}`: {_shortened(first['msg'])}, not {_shortened(repr(first['input']))}"
         raise ConfigError(message) from None
     _check_probe(file, settings.probe)
     return settings
+
+
+def _shortened(text: str) -> str:
+    """What somebody wrote, as one line has room for it."""
+    return text if len(text) <= LONGEST_WORD else f"{text[: LONGEST_WORD - 1]}…"
 
 
 def _check_probe(file: Path, probe: ProbeSettings) -> None:
@@ -221,7 +228,7 @@ def _check_probe(file: Path, probe: ProbeSettings) -> None:
     for name, path in (("openapi", probe.openapi), ("metrics", probe.metrics)):
         if not path.startswith("/"):
             default = getattr(ProbeSettings(), name)
-            message = f"{file}: `probe.{name}`: a path of the service, such as {default}, not {path!r}"
+            message = f"{file}: `probe.{name}`: a path of the service, such as {default}, not {_shortened(repr(path))}"
             raise ConfigError(message)
     for name, value in (("max-time", probe.max_time), ("max-requests", probe.max_requests), ("rate", probe.rate)):
         if value is not None and not 0 < value < math.inf:
@@ -229,7 +236,7 @@ def _check_probe(file: Path, probe: ProbeSettings) -> None:
             raise ConfigError(message)
     _check_quantities(file, "probe", probe.p95, probe.errors)
     for name, operation in probe.operations.items():
-        key = f'probe.operations."{name}"'
+        key = f'probe.operations."{_shortened(name)}"'
         if not re.fullmatch(OPERATION, name):
             message = f"{file}: `{key}`: name it by method and path template, such as `GET /users/{{id}}`"
             raise ConfigError(message)
