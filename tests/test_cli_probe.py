@@ -174,13 +174,13 @@ class TestStarted:
         )
 
     def test_a_slow_start_is_part_of_the_time_and_named_where_the_rest_did_not_suffice(self, tmp_path: Path) -> None:
-        slow = CLEAN.replace("import FastAPI", "import FastAPI\nimport time", 1) + "\ntime.sleep(5)\n"
+        slow = CLEAN.replace("import FastAPI", "import FastAPI\nimport time", 1) + "\ntime.sleep(8)\n"
         written(tmp_path, {"main.py": slow})
 
-        ran = probe_app(tmp_path, "--max-time", "9")
+        ran = probe_app(tmp_path, "--max-time", "20")
 
         assert ran.code in (0, 1), ran.err
-        assert re.search(r"the limit of 9 s was reached, [5-9] s of which the start took; raise --max-time", ran.err)
+        assert re.search(r"the limit of 20 s was reached, \d+ s of which the start took; raise --max-time", ran.err)
 
     def test_an_interpreter_without_uvicorn_is_named(self, tmp_path: Path) -> None:
         written(tmp_path, {"main.py": CLEAN})
@@ -366,7 +366,8 @@ class TestInterrupted:
             begun = time.monotonic()
             out, err = process.communicate(timeout=30)
 
-        assert time.monotonic() - begun < 5
+        # A request that hangs is given up after ten.
+        assert time.monotonic() - begun < 9
         assert process.returncode == 3
         assert err == "warning: the probe was interrupted; what was not looked at is not run\n"
         live = json.loads(out)["evidence"]["live"]
@@ -382,11 +383,13 @@ class TestInterrupted:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        _wait_until((tmp_path / "pid").exists)
-        pid = int((tmp_path / "pid").read_text())
+        told = tmp_path / "pid"
+        # It is there before it is written.
+        _wait_until(lambda: told.exists() and told.read_text())
+        pid = int(told.read_text())
 
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(30)
 
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -399,7 +402,7 @@ def _describe_then_hang(connection: socket.socket, request: str) -> None:
         hang(connection, request)
 
 
-def _wait_until(happened: object, seconds: float = 30) -> None:
+def _wait_until(happened: object, seconds: float = 60) -> None:
     assert callable(happened)
     deadline = time.monotonic() + seconds
     while not happened():
