@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fastapi_audit.cli.application import COMMANDS, GROUPS
+
 HEAVY = {
     "asyncio",
     "fastapi",
@@ -98,3 +100,23 @@ def test_no_module_of_ours_imports_anything_heavy_for_a_scan(project: Path, outp
 
     assert "fastapi_audit.audit" in modules
     assert heavy(modules) == set()
+
+
+def test_a_command_that_is_not_asked_for_is_not_imported(project: Path) -> None:
+    scanned = loaded(["-m", "fastapi_audit", *scan("text")], project)
+    version = loaded(["-m", "fastapi_audit", "--version"], project)
+
+    # Of modules that are imported by name, only what they import in turn is listed.
+    assert "fastapi_audit.reusing" in scanned
+    assert "fastapi_audit.cli.probing" not in scanned
+    assert "fastapi_audit.cli.application" in version
+    assert not version & {"fastapi_audit.reusing", "fastapi_audit.evidence.live", "fastapi_audit.rule"}
+
+
+def test_help_names_every_command(project: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "fastapi_audit", "--help"], cwd=project, capture_output=True, text=True, check=True
+    )
+
+    listed = {line.split()[0] for line in run.stdout.partition("Commands:")[2].splitlines() if line.startswith("  ")}
+    assert {*COMMANDS, *GROUPS} <= listed

@@ -39,7 +39,7 @@ def _run(arguments: list[str]) -> None:
     # To import the commands takes longer than to see that nothing has changed.
     from fastapi_audit.cli.application import application  # noqa: PLC0415
 
-    application(arguments, prog_name="fastapi-audit", obj=command)
+    application(arguments)(arguments, prog_name="fastapi-audit", obj=command)
 
 
 def _repeat(said: Said) -> NoReturn:

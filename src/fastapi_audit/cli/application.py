@@ -1,24 +1,21 @@
-"""Every command of `fastapi-audit`, with its flags."""
+"""Every command of `fastapi-audit`; the one that is asked for is imported, the others are not."""
 
 import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from fastapi_audit import __version__
-from fastapi_audit.cli.audit import audit
-from fastapi_audit.cli.baseline import baseline
-from fastapi_audit.cli.explain import explain
-from fastapi_audit.cli.init import init
-from fastapi_audit.cli.probe import probe
-from fastapi_audit.cli.report import report
-from fastapi_audit.cli.routes import routes
-from fastapi_audit.cli.rules import group as rules
-from fastapi_audit.cli.scan import scan
-from fastapi_audit.cli.score import score
+
+COMMANDS = ("scan", "probe", "audit", "report", "score", "routes", "explain", "init")
+GROUPS = {"rules": "group", "baseline": "baseline"}
+"""Commands that have commands below them → what their module calls them."""
+VERSION = ("--version", "-V")
 
 # Without markup typer leaves rich alone, which costs more to import than a small scan takes.
-application = typer.Typer(
+_application = typer.Typer(
     name="fastapi-audit",
     help="Tells a team what will break in their FastAPI service in production, and proves it.",
     epilog="Exit codes: 0 clean · 1 findings at or above the threshold · 2 usage or config error · 3 audit incomplete.",
@@ -27,10 +24,23 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, probe, audit, report, score, routes, explain, init):
-    application.command()(command)
-application.add_typer(rules, name="rules")
-application.add_typer(baseline, name="baseline")
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The application with what these arguments need of it; help and completion need all."""
+    first = arguments[0] if arguments else ""
+    known = (*COMMANDS, *GROUPS)
+    _add(() if first in VERSION else (first,) if first in known else known)
+    return _application
+
+
+def _add(names: Iterable[str]) -> None:
+    for name in names:
+        module = import_module(f"fastapi_audit.cli.{name}")
+        if name in GROUPS:
+            _application.add_typer(getattr(module, GROUPS[name]), name=name)
+        else:
+            _application.command()(getattr(module, name))
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the value of the flag
@@ -39,11 +49,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the val
         raise typer.Exit
 
 
-@application.callback()
+@_application.callback()
 def options(
     *,
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print it.")
-    ] = False,
+    version: Annotated[bool, typer.Option(*VERSION, callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Flags of the command itself."""
