@@ -131,3 +131,59 @@ def test_the_metadata_of_an_unpacked_wheel_names_what_it_requires(reading: Readi
 def test_the_newest_python_that_is_let_in(reading: Reading, specifier: str, minor: int | None) -> None:
     (asked,) = reading({"pyproject.toml": f'[project]\nrequires-python = "{specifier}"'}).requirements.python
     assert asked.newest_minor == minor
+
+
+def test_setup_cfg_is_read(reading: Reading) -> None:
+    files = {
+        "setup.cfg": """
+            [options]
+            install_requires =
+                fastapi==0.110.0
+                uvicorn[standard]>=0.30
+                -e .
+
+            [options.extras_require]
+            test = pytest==8.0
+            """
+    }
+    found = reading(files).requirements
+    assert found.versions == {"fastapi": "0.110.0"}
+    (uvicorn,) = found.of("uvicorn")
+    assert (uvicorn.minimum, uvicorn.text.location.line) == ("0.30", 4)
+    assert not found.asks_for("pytest")
+
+
+@pytest.mark.parametrize("text", ["install_requires = fastapi\n", "[options\n", "[options]\nkey\n  value\n"])
+def test_a_setup_cfg_that_is_none_is_named(reading: Reading, text: str) -> None:
+    deployment = reading({"setup.cfg": text, "Procfile": "web: uvicorn main:app"})
+    assert deployment.requirements.versions == {}
+    assert [u.message for u in deployment.unresolved if u.message.startswith("setup.cfg is not a valid setup.cfg: ")]
+
+
+def test_extras_and_groups_count_by_what_they_are_for(reading: Reading) -> None:
+    files = {
+        "pyproject.toml": """
+            [project]
+            dependencies = ["fastapi==0.110.0", "./local", 3, "caf\\u00e9==1"]
+            [project.optional-dependencies]
+            cache = ["redis==5.0"]
+            Test = ["pytest==8.0"]
+            [tool.poetry.dependencies]
+            python = "^3.11"
+            httpx = { version = "0.27", extras = ["HTTP2"] }
+            anyio = "*"
+            structlog = { git = "https://example.org/x.git" }
+            [tool.poetry.dev-dependencies]
+            mypy = "1.8"
+            [tool.poetry.group.lint.dependencies]
+            ruff = "0.4"
+            """
+    }
+    found = reading(files).requirements
+    assert found.versions == {"café": "1", "fastapi": "0.110.0", "redis": "5.0", "httpx": "0.27"}
+    assert [r.extras for r in found.of("httpx")] == [frozenset({"http2"})]
+    assert [(r.name, r.version) for r in (*found.of("anyio"), *found.of("structlog"))] == [
+        ("anyio", None),
+        ("structlog", None),
+    ]
+    assert not any(found.asks_for(name) for name in ("pytest", "mypy", "ruff", "python"))
