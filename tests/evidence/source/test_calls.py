@@ -55,3 +55,50 @@ def test_a_file_that_cannot_be_parsed_has_no_calls(tmp_path: Path) -> None:
     source = project(tmp_path, main=MAIN, broken=f"{SETUP}\ndef (:\n").source
 
     assert source.calls_anywhere("structlog.configure") == []
+
+
+READING = """
+import os
+import requests
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/")
+def read() -> str:
+    state = app.state
+    first = requests.get(os.getenv("A")).json()
+    if first:
+        state.kept = requests.post(first)
+    del first
+    return os.getenv("B")
+"""
+
+
+def test_a_body_gives_its_calls_in_the_order_of_the_source(tmp_path: Path) -> None:
+    (function,) = project(tmp_path, main=READING).source.functions
+    found = function.calls_to("os.getenv", "requests.*")
+
+    assert [c.text for c in found if c.method != "json"] == [
+        'requests.get(os.getenv("A"))',
+        'os.getenv("A")',
+        "requests.post(first)",
+        'os.getenv("B")',
+    ]
+    assert function.calls_to("requests.put", "os.*") == function.calls_to("os.getenv")
+
+
+def test_a_body_gives_what_a_rule_looks_at_and_nothing_else(tmp_path: Path) -> None:
+    source = project(tmp_path, main=READING).source
+    (function,) = source.functions
+
+    assert [e.text for e in function.attributes_named("state", "kept")] == ["app.state", "state.kept"]
+    assert [s.kind for s in function.statements_of("delete", "return", "if")] == ["if", "delete", "return"]
+    assert function.statements_of("raise") == []
+    assert function.expressions_of("lambda") == []
+
+
+def test_texts_are_those_that_say_a_word(tmp_path: Path) -> None:
+    found = project(tmp_path, main=READING, serve=SETUP).python_texts("configure")
+
+    assert [text.strip() for text in found] == [SETUP.strip()]
