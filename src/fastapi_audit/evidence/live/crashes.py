@@ -14,7 +14,7 @@ from fastapi_audit.evidence.live.tracebacks import Raised, raised
 from fastapi_audit.model import Location, Observation, Step
 
 MOST_SENT = 100
-SHARE_OF_TIME = 0.25
+SHARE_OF_TIME = 0.5
 """Of what is left."""
 TIMEOUT_S = 3.0
 LOG_SECONDS = 0.5
@@ -87,9 +87,9 @@ def with_causes(crashes: Iterable[Crash]) -> list[Crash]:
 
 
 async def _again(session: Session, crash: Crash) -> Crash:
-    if crash.sent is None:
+    if crash.sent is None or crash.raised is not None:
         return crash
-    mark = session.server.printed if session.server else 0
+    mark = printed(session)
     answer = await session.exchange(
         crash.sent.method,
         crash.sent.path,
@@ -99,11 +99,17 @@ async def _again(session: Session, crash: Crash) -> Crash:
     )
     if answer.status != UNHANDLED:
         return crash
-    found = await _in_log(session, mark)
+    found = await in_log(session, mark)
     return replace(crash, observation=seen(answer, found), raised=found)
 
 
-async def _in_log(session: Session, mark: int) -> Raised | None:
+def printed(session: Session) -> int:
+    """Where the log ends before a request is sent."""
+    return session.server.printed if session.server else 0
+
+
+async def in_log(session: Session, mark: int) -> Raised | None:
+    """What has raised since, once it is written."""
     if session.server is None or session.launch is None:
         return None
     deadline = time.monotonic() + LOG_SECONDS

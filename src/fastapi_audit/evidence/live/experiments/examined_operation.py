@@ -84,16 +84,18 @@ async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperat
 
 async def _plain(session: Session, found: Collection[str]) -> "AsyncIterator[Crash]":
     """Operations that crash on arguments that should work: what is generated does not come round to all in time."""
-    from fastapi_audit.evidence.live.crashes import Crash, Sent, seen  # noqa: PLC0415  a scan imports this module
+    from fastapi_audit.evidence.live.crashes import Crash, Sent, in_log, printed, seen  # noqa: PLC0415  a scan imports
 
     left = [each for each in session.safe_operations if each.key not in found]
     for operation in left[:MOST_OPERATIONS]:
         if session.client.budget.spent:
             return
+        mark = printed(session)
         answer = await session.call(operation, timeout_s=PATIENCE_SECONDS)
         if answer.status == UNHANDLED:
+            told = await in_log(session, mark)
             sent = Sent("GET", answer.path, session.headers_of(operation))
-            yield Crash(operation.key, sent, seen(answer, None))
+            yield Crash(operation.key, sent, seen(answer, told), told)
 
 
 def _seen(examined: "contract.ExaminedOperation | None", check: str) -> Observation | None:
