@@ -51,7 +51,8 @@ class Material:
     def shown(self, path: str) -> str:
         """A path as the user typed the project, so that it can be clicked."""
         root = self.scorecard.root.rstrip("/")
-        return path if root in ("", ".") else f"{root}/{path}"
+        # What a probe alone was told of its lines lies below the folder of the application, not below its address.
+        return path if root in ("", ".") or "://" in root else f"{root}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
