@@ -116,6 +116,7 @@ def test_production_is_alive_and_ready(production: Production, method: str, path
 
 
 def test_production_measures_at_the_objective(production: Production) -> None:
+    assert production.http.get("/v1/leads").status_code in {200, 401}
     scraped = production.http.get("/metrics", headers={"Authorization": f"Bearer {SECRETS['LEADS_METRICS_TOKEN']}"})
     assert 'http_request_duration_seconds_bucket{le="0.2"' in scraped.text
     assert 'database_pool_capacity{pool="primary"}' in scraped.text
