@@ -62,6 +62,8 @@ class Evaluation:
         self.composing = True
         self.stage = "import"
         self.conditions: list[str] = []
+        self.imported: list[SourceFile] = []
+        """Modules that were imported by name and are to be read: they may register something."""
         self.guard: str | None = None
         """The condition that an early `return` puts on the rest of its block."""
         self.steps = MOST_STEPS
@@ -91,7 +93,14 @@ class Evaluation:
                 self.run(file.body, scope)
             self.frames = frames
             self._done.add(file.path)
+            if len(self._done) == len(self._scopes):
+                self._read_imported()
         return scope
+
+    def _read_imported(self) -> None:
+        """Once no module is half read: an import under `if TYPE_CHECKING:` would turn around who is read first."""
+        while self.imported:
+            self.scope_of(self.imported.pop(0))
 
     def read_modules(self) -> set[str]:
         """The paths of every module that was read."""

@@ -47,7 +47,7 @@ def _imported(evaluation: "Evaluation", node: syntax.Import, name: str, scope: S
         if file is not scope.file:
             found = evaluation.member(file, name)
             if isinstance(found, ModuleValue) and found.file is not None:
-                evaluation.scope_of(found.file)  # what it registers, it registers when it is imported
+                evaluation.imported.append(found.file)
             if found is not None:
                 return found
         below = _submodule(evaluation, base, name, scope.file, node.level)
