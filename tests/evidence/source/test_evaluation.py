@@ -338,6 +338,20 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["/path/users", "/path"],
     ),
+    "modules that only a type checker imports": (
+        {
+            "main.py": "from fastapi import FastAPI\nfrom package import paths, users\napp = FastAPI()\n"
+            "app.include_router(users.router)\n",
+            "package/__init__.py": "",
+            "package/paths.py": "from package import context\n\ndef made(path):\n    return '/made' + path\n",
+            "package/context.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+            "    from package.config import Config\n",
+            "package/config.py": "from package import users\nclass Config: ...\n",
+            "package/users.py": "from fastapi import APIRouter\nfrom package import paths\nrouter = APIRouter()\n"
+            "router.add_api_route(paths.made('/users'), lambda: 1)\n",
+        },
+        ["/made/users"],
+    ),
     "a package without a file of its own": (
         {
             "main.py": "from fastapi import FastAPI\nimport space.users\nfrom space import users as same\n"
