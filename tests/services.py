@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, NoReturn
 
 import pytest
 
@@ -27,9 +27,11 @@ PLAIN = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 
 def needed(what: str, path: str | None) -> str:
     """The path; without one the test fails where CI=true and is skipped elsewhere, with the same reason."""
-    if path:
-        return path
-    reason = f"{what} is not installed; PACKAGES in `.ci/run` names what the tests need"
+    return path or missing(f"{what} is not installed; PACKAGES in `.ci/run` names what the tests need")
+
+
+def missing(reason: str) -> NoReturn:
+    """What a test needs is not to be had: it fails where CI=true and is skipped elsewhere, with the same reason."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -136,6 +136,38 @@ rule = Rule(
         ),
         Good(
             """
+            from fastapi import Depends, FastAPI
+            from pydantic import BaseModel
+
+            class Answer(BaseModel):
+                count: int = 0
+
+            def work() -> None: ...
+
+            def worked() -> dict[str, str]:
+                try:
+                    work()
+                except Exception as error:
+                    return {"error": str(error)}
+                return {}
+
+            app = FastAPI()
+
+            @app.get("/state")
+            def state(outcome: dict[str, str] = Depends(worked)) -> bool:
+                return "error" in outcome
+
+            @app.get("/answer", response_model=Answer)
+            def answer():
+                try:
+                    work()
+                except Exception as error:
+                    return {"error": str(error)}
+                return {"count": 1}
+            """
+        ),
+        Good(
+            """
             from fastapi import FastAPI, HTTPException, Request
 
             app = FastAPI()
@@ -250,6 +282,7 @@ def _returned(handler: Handler) -> Iterator[Expression]:
 
 
 def _answers_as_it_is(model: Expression | None) -> bool:
+    """Whether no response model stands between what is returned and the client."""
     return model is None or model.text == "None" or model.text.lower().startswith("dict")
 
 
