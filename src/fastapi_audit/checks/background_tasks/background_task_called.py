@@ -108,6 +108,40 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Bad(
+            """
+            from fastapi import BackgroundTasks, FastAPI
+
+            app = FastAPI()
+
+            async def send(address: str, text: str = "") -> None:
+                print("to", address, text)
+
+            @app.post("/notify")
+            def notify(tasks: BackgroundTasks) -> str:
+                tasks.add_task(send("ann@example.com"), "Welcome")  # finding
+                return "accepted"
+            """
+        ),
+        Good(
+            """
+            from fastapi import BackgroundTasks, FastAPI
+
+            app = FastAPI()
+
+            class Mail:
+                def __init__(self, address: str) -> None:
+                    self.address = address
+
+                def __call__(self) -> None:
+                    print("to", self.address)
+
+            @app.post("/notify")
+            def notify(tasks: BackgroundTasks) -> str:
+                tasks.add_task(Mail("ann@example.com"))
+                return "accepted"
+            """
+        ),
     ],
 )
 

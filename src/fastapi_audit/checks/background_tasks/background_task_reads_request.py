@@ -61,6 +61,21 @@ rule = Rule(
                 return size
             """
         ),
+        Good(
+            """
+            from fastapi import BackgroundTasks, FastAPI, Request
+
+            app = FastAPI()
+
+            def count_visit(request: Request) -> None:
+                print(request.url.path, request.headers.get("user-agent"))
+
+            @app.post("/leads")
+            async def create(request: Request, tasks: BackgroundTasks) -> str:
+                tasks.add_task(count_visit, request)
+                return "accepted"
+            """
+        ),
     ],
 )
 

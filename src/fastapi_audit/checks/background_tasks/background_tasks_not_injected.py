@@ -70,6 +70,19 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Good(
+            """
+            from fastapi import BackgroundTasks, FastAPI
+            from fastapi.responses import JSONResponse
+            from starlette.background import BackgroundTask
+
+            app = FastAPI()
+
+            @app.post("/notify")
+            def notify() -> JSONResponse:
+                return JSONResponse("accepted", background=BackgroundTasks([BackgroundTask(print, "sent")]))
+            """
+        ),
     ],
 )
 

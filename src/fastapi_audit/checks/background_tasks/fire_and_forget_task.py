@@ -105,6 +105,25 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Good(
+            """
+            import asyncio
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+            refreshing = None
+
+            async def refresh() -> None:
+                await asyncio.sleep(1)
+
+            @app.post("/refresh")
+            async def start() -> str:
+                global refreshing
+                refreshing = asyncio.create_task(refresh())
+                return "started"
+            """
+        ),
     ],
 )
 

@@ -111,6 +111,64 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": """
+                from contextlib import asynccontextmanager
+
+                from apscheduler.schedulers.asyncio import AsyncIOScheduler
+                from fastapi import FastAPI
+
+                scheduler = AsyncIOScheduler()
+
+                @asynccontextmanager
+                async def lifespan(app: FastAPI):
+                    scheduler.add_job(print, "interval", args=["reminders sent"], hours=1)
+                    scheduler.start()  # finding
+                    yield
+                    scheduler.shutdown()
+
+                app = FastAPI(lifespan=lifespan)
+                """,
+                "Dockerfile": """
+                FROM python:3.13-slim
+                COPY . .
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--workers", "2"]
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": """
+                import asyncio
+                from contextlib import asynccontextmanager
+
+                from fastapi import FastAPI
+
+                async def load_model() -> None:
+                    await asyncio.sleep(1)
+
+                async def report_heartbeat() -> None:
+                    while True:
+                        await asyncio.sleep(10)
+
+                @asynccontextmanager
+                async def lifespan(app: FastAPI):
+                    loading = asyncio.create_task(load_model())
+                    beating = asyncio.create_task(report_heartbeat())
+                    yield
+                    loading.cancel()
+                    beating.cancel()
+
+                app = FastAPI(lifespan=lifespan)
+                """,
+                "Dockerfile": """
+                FROM python:3.13-slim
+                COPY . .
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--workers", "2"]
+                """,
+            }
+        ),
     ],
 )
 

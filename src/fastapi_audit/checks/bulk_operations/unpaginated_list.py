@@ -158,6 +158,32 @@ rule = Rule(
                 return len(db.scalars(select(Lead)).all())
             """
         ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import Select, select
+            from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+            class Base(DeclarativeBase): ...
+
+            class Lead(Base):
+                __tablename__ = "leads"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            def get_session() -> Session: ...
+
+            def sorted_rows(statement: Select, db: Session) -> list[Lead]:
+                statement = statement.order_by(Lead.id)
+                return list(db.scalars(statement).all())
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads(limit: int = 20, db: Session = Depends(get_session)) -> int:
+                return len(sorted_rows(select(Lead).limit(limit), db))
+            """,
+            live=False,  # there is no table
+        ),
     ],
 )
 
@@ -232,7 +258,7 @@ def _takes_all(call: Call) -> bool:
 
 def _leads_to(outer: Call, call: Call, held: str | None) -> bool:
     current: Expression | None = outer
-    for _ in range(STEPS):
+    while True:
         if current is not None and current.kind == "await":
             current = next((c for c in current.calls), None)
         if current == call or (held is not None and current is not None and current.written == held):
@@ -240,7 +266,6 @@ def _leads_to(outer: Call, call: Call, held: str | None) -> bool:
         if not isinstance(current, Call) or current.method not in HARMLESS:
             return False
         current = current.receiver
-    return False
 
 
 @rule.proof(needs=["sqlalchemy"])

@@ -203,6 +203,73 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+
+                app = FastAPI()
+                """,
+                "deploy/config.yaml": """
+                apiVersion: v1
+                kind: ConfigMap
+                metadata: {name: leads}
+                data:
+                  LOG_LEVEL: info
+                  SECRET_KEY: a8F3kQ92hLm4Zx71TbVna8F3kQ92hLm4  # finding
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": """
+                import os
+
+                import jwt
+                from fastapi import FastAPI
+
+                app = FastAPI()
+                signing_key: str
+                api_key: str = os.environ["API_KEY"]
+
+                class AuthConfig:
+                    '''Where tokens come from.'''
+
+                    token_url = "/token"
+                    header, password_field = "Authorization", "password"
+
+                def load() -> None:
+                    global signing_key
+                    signing_key = os.environ["SIGNING_KEY"]
+
+                @app.get("/token")
+                def token() -> str:
+                    return jwt.encode({"sub": "1"}, os.environ["SECRET_KEY"], algorithm="HS256")
+                """,
+                "deploy/secret.yaml": """
+                apiVersion: v1
+                kind: Secret
+                metadata: {name: leads}
+                data:
+                  SECRET_KEY: cmVwbGFjZWQtYnktdGhlLW9wZXJhdG9y
+                """,
+                "k8s/overlays/dev/api.yaml": """
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: api}
+                spec:
+                  selector: {matchLabels: {app: api}}
+                  template:
+                    metadata: {labels: {app: api}}
+                    spec:
+                      containers:
+                        - name: api
+                          image: example/leads:1.4
+                          env:
+                            - {name: SECRET_KEY, value: a8F3kQ92hLm4Zx71TbVna8F3kQ92hLm4}
+                """,
+            }
+        ),
     ],
 )
 

@@ -96,6 +96,36 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            {
+                "main.py": APP,
+                "k8s/overlays/dev/api.yaml": """
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: api}
+                spec:
+                  selector: {matchLabels: {app: api}}
+                  template:
+                    metadata: {labels: {app: api}}
+                    spec:
+                      containers:
+                        - {name: api, image: example/leads:latest}
+                """,
+                "k8s/base/replicas.yaml": """
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: api}
+                spec:
+                  selector: {matchLabels: {app: api}}
+                  template:
+                    metadata: {labels: {app: api}}
+                    spec:
+                      containers:
+                        - name: api
+                          resources: {limits: {memory: 512Mi}}
+                """,
+            }
+        ),
     ],
     unproven="It takes a registry whose tag moves between two pulls, and the docker that pulls it.",
 )

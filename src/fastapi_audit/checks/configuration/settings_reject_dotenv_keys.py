@@ -89,6 +89,18 @@ rule = Rule(
                 ".env": DOTENV,
             }
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from pydantic_settings import BaseSettings, SettingsConfigDict
+
+            class Settings(BaseSettings):
+                model_config = SettingsConfigDict(env_file=".env")
+                secret_key: str
+
+            app = FastAPI()
+            """
+        ),
     ],
 )
 

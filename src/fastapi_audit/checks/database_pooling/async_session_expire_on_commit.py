@@ -152,6 +152,52 @@ rule = Rule(
                 return name
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+            from sqlalchemy.orm import sessionmaker
+
+            from tables import Lead
+
+            engine = create_async_engine("sqlite+aiosqlite://")
+            new_session = sessionmaker(engine, class_=AsyncSession)  # finding
+            app = FastAPI()
+
+            async def get_db():
+                async with new_session() as session:
+                    yield session
+
+            @app.post("/leads")
+            async def create(name: str, db: AsyncSession = Depends(get_db)) -> str:
+                lead = Lead(name=name)
+                db.add(lead)
+                await db.commit()
+                return lead.name
+            """,
+            fixed="""
+            from fastapi import Depends, FastAPI
+            from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+            from sqlalchemy.orm import sessionmaker
+
+            from tables import Lead
+
+            engine = create_async_engine("sqlite+aiosqlite://")
+            new_session = sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+            app = FastAPI()
+
+            async def get_db():
+                async with new_session() as session:
+                    yield session
+
+            @app.post("/leads")
+            async def create(name: str, db: AsyncSession = Depends(get_db)) -> str:
+                lead = Lead(name=name)
+                db.add(lead)
+                await db.commit()
+                return lead.name
+            """,
+        ),
     ],
 )
 

@@ -102,6 +102,30 @@ rule = Rule(
                     return await connection.fetch("select name from leads") + list(other()["x"].people.find())
             """
         ),
+        Good(
+            """
+            from functools import cache
+
+            import psycopg
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            @cache
+            def get_stock() -> psycopg.Connection:
+                return psycopg.connect("dbname=stock")
+
+            @app.get("/items")
+            def items(stock: psycopg.Connection = Depends(get_stock)) -> list[str]:
+                return [name for (name,) in stock.execute("select name from items")]
+
+            @app.get("/ready")
+            def ready() -> str:
+                with psycopg.connect("dbname=leads") as connection:
+                    connection.execute("select 1")
+                return "ready"
+            """
+        ),
     ],
     unproven="The cost shows against a real database server only, and as a time, which differs between machines.",
 )

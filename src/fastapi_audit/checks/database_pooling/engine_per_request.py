@@ -141,6 +141,25 @@ rule = Rule(
                     engine.dispose()
             """
         ),
+        Good(
+            """
+            from functools import cache
+
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import Engine, create_engine, text
+
+            app = FastAPI()
+
+            @cache
+            def get_engine() -> Engine:
+                return create_engine("postgresql://db/countries")
+
+            @app.get("/countries")
+            def countries(engine: Engine = Depends(get_engine)) -> list[str]:
+                with engine.connect() as connection:
+                    return list(connection.scalars(text("select name from countries")))
+            """
+        ),
     ],
 )
 

@@ -121,6 +121,55 @@ rule = Rule(
                 seen.add(1)
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import create_engine
+            from sqlalchemy.orm import Session, sessionmaker
+
+            from tables import Lead
+
+            new_session = sessionmaker(create_engine("sqlite://"))
+            app = FastAPI()
+
+            def get_db():
+                with new_session() as session:
+                    yield session
+
+            def normalised(name: str) -> str:
+                return name.strip().title()
+
+            @app.post("/leads")
+            def create(name: str, company: str, db: Session = Depends(get_db)) -> None:
+                db.add(Lead(name=normalised(name), company=normalised(company)))  # finding
+            """
+        ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI, Request
+            from sqlalchemy import create_engine
+            from sqlalchemy.orm import Session, sessionmaker
+
+            from tables import Lead
+
+            new_session = sessionmaker(create_engine("sqlite://"))
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def keep(request: Request, call_next):
+                with new_session() as request.state.db:
+                    response = await call_next(request)
+                    request.state.db.commit()
+                return response
+
+            def get_db(request: Request) -> Session:
+                return request.state.db or new_session()
+
+            @app.post("/leads")
+            def create(name: str, db: Session = Depends(get_db)) -> None:
+                db.add(Lead(name=name))
+            """
+        ),
     ],
 )
 

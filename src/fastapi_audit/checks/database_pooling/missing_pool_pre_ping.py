@@ -80,6 +80,18 @@ rule = Rule(
             app = FastAPI()
             """
         ),
+        Good(
+            """
+            import os
+
+            from fastapi import FastAPI
+            from sqlalchemy import create_engine
+
+            SQLITE_FILE = os.environ["SQLITE_FILE"]
+            engine = create_engine(f"sqlite:///{SQLITE_FILE}")
+            app = FastAPI()
+            """
+        ),
     ],
     unproven="Only a real PostgreSQL that closes a connection shows it; a test marked services does that.",
 )

@@ -79,6 +79,32 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": """
+                from contextlib import asynccontextmanager
+
+                import asyncpg
+                from fastapi import FastAPI
+
+                @asynccontextmanager
+                async def lifespan(app: FastAPI):
+                    async with asyncpg.create_pool("postgresql://db/leads", max_size=20) as pool:  # finding
+                        yield {"pool": pool}
+
+                app = FastAPI(lifespan=lifespan)
+                """,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: uvicorn main:app --host 0.0.0.0 --workers 4
+                  db:
+                    image: postgres:17
+                    command: postgres -c max_connections=60
+                """,
+            }
+        ),
     ],
     unproven="It takes a real PostgreSQL that runs out of connections; a test marked services does that.",
 )

@@ -110,6 +110,35 @@ rule = Rule(
                 return [one, rest, *await asyncio.gather(load("leads"), load("people"))]
             """
         ),
+        Good(
+            """
+            import asyncio
+
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import text
+            from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+            new_session = async_sessionmaker(create_async_engine("postgresql+asyncpg://db/leads"))
+            app = FastAPI()
+
+            async def get_db():
+                async with new_session() as session:
+                    yield session
+
+            async def count(db: AsyncSession) -> None:
+                await db.execute(text("select count(*) from leads"))
+
+            async def forecast() -> None:
+                await asyncio.sleep(1)
+
+            @app.get("/summary")
+            async def summary(db: AsyncSession = Depends(get_db)) -> str:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(count(db))
+                    group.create_task(forecast())
+                return "done"
+            """
+        ),
     ],
 )
 

@@ -94,6 +94,87 @@ rule = Rule(
                 return 1
             """
         ),
+        Bad(
+            """
+            import logging
+
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            def get_one():
+                try:
+                    if app.debug:
+                        yield {"echo": True}
+                    else:
+                        yield {}
+                except Exception:  # finding
+                    pass
+
+            def get_two():
+                try:
+                    yield {}
+                except Exception as error:  # finding
+                    logging.exception("rolled back")
+
+            @app.get("/leads")
+            def leads(one=Depends(get_one), two=Depends(get_two)) -> int:
+                return len(one)
+            """,
+            fixed="""
+            import logging
+
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            def get_one():
+                try:
+                    if app.debug:
+                        yield {"echo": True}
+                    else:
+                        yield {}
+                except Exception:
+                    raise
+
+            def get_two():
+                try:
+                    yield {}
+                except Exception as error:
+                    logging.exception("rolled back")
+                    raise
+
+            @app.get("/leads")
+            def leads(one=Depends(get_one), two=Depends(get_two)) -> int:
+                return len(one)
+            """,
+        ),
+        Bad(
+            """
+            import logging
+
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            def get_one():
+                try:
+                    yield {}
+                except Exception:  # finding
+                    return
+
+            def get_two():
+                try:
+                    yield {}
+                except Exception as error:  # finding
+                    if app.debug:
+                        logging.warning("rolled back: %s", error)
+
+            @app.get("/leads")
+            def leads(one=Depends(get_one), two=Depends(get_two)) -> int:
+                return len(one)
+            """
+        ),
     ],
 )
 
