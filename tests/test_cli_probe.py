@@ -94,6 +94,26 @@ from fastapi_audit.__main__ import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 main()
 """
+MOUNTED = """\
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+app = FastAPI(openapi_url=None)
+api = FastAPI()
+
+
+@api.get("/leads")
+async def leads() -> list[int]:
+    return []
+
+
+app.mount("/api", api)
+
+
+@app.get("/{path:path}")
+async def page(path: str) -> HTMLResponse:
+    return HTMLResponse("<html></html>")
+"""
 WATCHED = """\
 import os, sys
 
@@ -142,6 +162,16 @@ class TestStarted:
         ran = probe_app(tmp_path, "--select", "docs-exposed", "--output-format", "json")
 
         assert findings(ran) == {"docs-exposed"}
+
+    def test_a_mounted_api_is_found_behind_a_page_that_answers_for_every_path(self, tmp_path: Path) -> None:
+        written(tmp_path, {"main.py": MOUNTED})
+
+        ran = probe_app(tmp_path, "--select", "debug-true,error-rate-above-target", "--output-format", "json")
+
+        report = json.loads(ran.out)
+        assert report["evidence"]["live"]["operations"] == 1
+        assert {each["operation"] for each in report["latencies"]} == {None, "GET /api/leads"}
+        assert {each["errors"] for each in report["latencies"]} == {0}
 
     def test_a_crash_at_start_is_one_line_below_its_own_last(self, tmp_path: Path) -> None:
         written(tmp_path, {"main.py": "raise RuntimeError('no database')\n"})

@@ -1,5 +1,6 @@
 """Crashes of one cause are told as one, and crashes that only look alike are not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi_audit.evidence.live.causes import Symptom, causes, unusual
@@ -67,6 +68,30 @@ def test_where_no_code_of_the_project_is_on_the_way_the_line_that_raised_tells()
     crashes = (crash("GET /a", "/a", one), crash("GET /b", "/b", one), crash("GET /c", "/c", two))
 
     assert grouped(*crashes) == {frozenset({"GET /a", "GET /b"}), frozenset({"GET /c"})}
+
+
+def test_a_crash_that_the_log_was_not_read_for_is_of_the_cause_that_others_of_its_input_have() -> None:
+    one, two = Raised("OSError", "rasterio/_io.pyx:3"), Raised("KeyError", "zarr/store.py:3")
+    told = [crash("GET /a", "/a?url=", one), crash("GET /b", "/b?url=", one), crash("GET /c", "/c?url=", two)]
+    silent = [crash("GET /d", "/d?url="), crash("GET /e", "/e?limit=-5"), crash("GET /f", "/f?x=Ada")]
+
+    assert grouped(*told, *silent) == grouped(*silent, *told)
+    assert grouped(*told, *silent) == {
+        frozenset({"GET /a", "GET /b", "GET /d"}),
+        frozenset({"GET /c"}),
+        frozenset({"GET /e"}),
+        frozenset({"GET /f"}),
+    }
+
+
+def test_however_few_can_be_sent_again_no_cause_is_told_twice() -> None:
+    """Ten operations that fail alike: the log of one is enough."""
+    fails = Raised("OSError", "rasterio/_io.pyx:3")
+    every = [crash(f"GET /{number}", f"/{number}?url=") for number in range(10)]
+
+    for looked_into in range(11):
+        crashes = [replace(each, raised=fails) for each in every[:looked_into]] + every[looked_into:]
+        assert len({each.cause for each in with_causes(crashes)}) == 1
 
 
 def test_causes_are_the_same_in_any_order() -> None:

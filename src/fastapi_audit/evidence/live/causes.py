@@ -19,10 +19,31 @@ class Symptom:
     """The status; with the log at hand the exception and the line that raised it."""
     traits: frozenset[str]
     """The line of the project's own code that it went through, and every parameter with an unusual value."""
+    inputs: frozenset[str] = frozenset()
+    """The parameters with an unusual value."""
+    told: bool = False
+    """Whether the log has told the failure: what is not known tells nothing apart."""
 
 
 def causes(symptoms: Mapping[str, Symptom]) -> dict[str, str]:
-    """Operation → its cause, the same text for the same cause: the trait that most of those left share comes first."""
+    """Operation → its cause, the same text for the same cause.
+
+    A crash that nothing is known of but its input is of the cause that most others of such input have.
+    """
+    told = {name: each for name, each in symptoms.items() if each.told}
+    named = _grouped(told)
+    silent = {name: each for name, each in symptoms.items() if not each.told}
+    alike = {name: cause for name, each in silent.items() if (cause := _of_such_input(each, told, named))}
+    return named | alike | _grouped({name: each for name, each in silent.items() if name not in alike})
+
+
+def _of_such_input(silent: Symptom, told: Mapping[str, Symptom], named: Mapping[str, str]) -> str:
+    shared = Counter(named[name] for name, each in told.items() if name in named and each.inputs & silent.inputs)
+    return min(shared, key=lambda cause: (-shared[cause], cause), default="")
+
+
+def _grouped(symptoms: Mapping[str, Symptom]) -> dict[str, str]:
+    """The trait that most of those left share comes first."""
     named: dict[str, str] = {}
     left = dict(symptoms)
     while left:

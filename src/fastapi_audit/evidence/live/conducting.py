@@ -14,11 +14,12 @@ from fastapi_audit.errors import IncompleteError
 from fastapi_audit.evidence.live import Live, Progress
 from fastapi_audit.evidence.live.budget import Budget, BudgetSpent
 from fastapi_audit.evidence.live.client import Client, connected
+from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.launch import Launch, Server
 from fastapi_audit.evidence.live.loading import exported
-from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
+from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, from_the_root, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
 from fastapi_audit.evidence.live.probing import Probing
 from fastapi_audit.evidence.live.session import NO_OPERATIONS, Experiment, NotPossible, Session
@@ -74,10 +75,12 @@ class Conductor:
         if not answer.answered:
             message = f"{session.client.shown_at} gives no answer: {answer.failure}{_printed(session.server)}"
             raise IncompleteError(message)
-        body = answer.body if answer.ok else await self._found(session)
+        # A page for every path that is not known is common beside an API: it is no description, whatever its status.
+        body = _description(answer) or await self._found(session)
         # An application of the user's own may keep its description from the wire, as production should.
         if not body and session.launch:
             body = await asyncio.to_thread(description_of, session.launch, self.budget.seconds_left)
+        body = body or (answer.body if answer.ok else b"")
         described = read_operations(body, self.probing.named) if body else answer.failure or f"{answer.status}"
         if isinstance(described, str):
             hint = "if it is another path, name it as `openapi` under [tool.fastapi-audit.probe]"
@@ -90,9 +93,9 @@ class Conductor:
         named = [SCHEMA_IN_PAGE.search((await session.get(page)).text) for page in ("/docs", "/redoc")]
         for path in dict.fromkeys((*(each[1] for each in named if each), *ELSEWHERE)):
             answer = await session.exchange("GET", path, body_limit=SCHEMA_LIMIT)
-            if answer.ok and not isinstance(read_operations(answer.body, {}), str):
+            if body := _description(answer):
                 session.probing = replace(session.probing, schema=path)
-                return answer.body
+                return body
         return b""
 
     async def _make(self, experiment: Experiment, session: Session) -> None:
@@ -193,6 +196,12 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         ended=gathered.ended,
         interrupted=gathered.ended == INTERRUPTED,
     )
+
+
+def _description(answer: Exchange) -> bytes:
+    """What it describes, with the paths as the service has them; empty when it is no description."""
+    told = answer.ok and not isinstance(read_operations(answer.body, {}), str)
+    return from_the_root(answer.body, answer.path) if told else b""
 
 
 def _folders(launch: Launch) -> tuple[str, ...]:

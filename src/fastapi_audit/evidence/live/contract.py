@@ -8,6 +8,7 @@ own schema.
 import base64
 import binascii
 import json
+import math
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ SCHEMA_BROKEN = "response_schema_conformance"
 CHECKS = (SERVER_ERROR, IGNORED_AUTH, SCHEMA_BROKEN)
 
 
+STARTING_S = 10.0
+"""For its start on a busy machine."""
 SEED = 1
 """The same service is asked the same questions each time."""
 LINE_LIMIT = 20_000_000
@@ -41,6 +44,8 @@ LONGEST = 100_000
 FILTERED = "[Filtered]"
 NOT_KEPT = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent"})
 """Headers that a client sets by itself."""
+REFUSAL = 422
+REFUSED_BY_FASTAPI = "#/components/schemas/HTTPValidationError"
 REFERENCES = 100_000
 """Nodes of the document that are searched for references."""
 
@@ -62,6 +67,8 @@ class Question:
     rate: int = 100
     """Requests per second, at most."""
     timeout_s: float = 5.0
+    patience_s: float = math.inf
+    """Seconds after which it is told to end, whatever it does."""
     shown_at: str = ""
     """The address that a report shows instead; `base_url` when not given."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -118,7 +125,8 @@ async def examine(question: Question) -> Contract:
         folder = Path(place)  # readable by us alone: the headers may hold a token
         (folder / "openapi.json").write_text(json.dumps(question.document), encoding="utf-8")
         (folder / "schemathesis.toml").write_text(_configuration(question), encoding="utf-8")
-        tool = Tool("Schemathesis", _command(question), folder, question.seconds + question.timeout_s + 10)
+        patience = min(question.seconds + question.timeout_s + STARTING_S, question.patience_s)
+        tool = Tool("Schemathesis", _command(question), folder, patience)
         ending = await tool.run()
         tested, requests = _read(folder / "events.ndjson", question)
         if not tested and not ending:
@@ -168,7 +176,8 @@ def _read(report: Path, question: Question) -> tuple[list[ExaminedOperation], in
         interactions = recorder.get("interactions") or {}
         requests[operation] = requests.get(operation, 0) + len(interactions)
         found = broken.setdefault(operation, {})
-        for promise in _broken(recorder.get("checks") or {}, interactions, question):
+        automatic = _described_by_fastapi(question.document, operation)
+        for promise in _broken(recorder.get("checks") or {}, interactions, question, automatic=automatic):
             found.setdefault(promise.check, promise)
     tested = [
         ExaminedOperation(name, count, tuple(broken[name].values()))
@@ -189,17 +198,34 @@ def _recorders(report: Path) -> Iterator[Event]:
                     yield finished["recorder"]
 
 
-def _broken(checks: Event, interactions: Event, question: Question) -> Iterator[BrokenPromise]:
+def _described_by_fastapi(document: Mapping[str, Any], operation: str) -> bool:
+    """Whether it is FastAPI that describes the refusal: an author who raises 422 with a text has promised nothing."""
+    method, _, path = operation.partition(" ")
+    place: object = document
+    for step in ("paths", path, method.lower(), "responses", str(REFUSAL), "content", "application/json", "schema"):
+        place = place.get(step) if isinstance(place, dict) else None
+    return place == {"$ref": REFUSED_BY_FASTAPI}
+
+
+def _broken(checks: Event, interactions: Event, question: Question, *, automatic: bool) -> Iterator[BrokenPromise]:
     for case, nodes in checks.items():
         for node in nodes:
             failure = (node.get("failure_info") or {}).get("failure") or {}
             if node.get("status") == "failure" and node.get("name") in CHECKS and case in interactions:
-                if node["name"] == SERVER_ERROR and not _crashed(interactions[case]):
+                if not _counts(node["name"], interactions[case], automatic=automatic):
                     continue
                 title = _text(failure.get("title"))
                 seen = _observation(_text(failure.get("message")) or title, interactions[case])
                 sent = _sent(interactions[case].get("request") or {}, question.base_url)
                 yield BrokenPromise(node["name"], title, _cleaned(seen, question), sent)
+
+
+def _counts(check: str, interaction: Event, *, automatic: bool) -> bool:
+    """FastAPI answers 500 for a handler that raised; 502, 503 and 504 are said on purpose, of something behind it."""
+    status = (interaction.get("response") or {}).get("status_code")
+    if check == SERVER_ERROR:
+        return bool(status == UNHANDLED)
+    return not (check == SCHEMA_BROKEN and automatic and status == REFUSAL)
 
 
 def _sent(request: Event, base_url: str) -> Sent | None:
@@ -225,11 +251,6 @@ def _bytes(content: object) -> bytes | None:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return None
-
-
-def _crashed(interaction: Event) -> bool:
-    """FastAPI answers 500 for a handler that raised; 502, 503 and 504 are said on purpose, of something behind it."""
-    return (interaction.get("response") or {}).get("status_code") == UNHANDLED
 
 
 def _cleaned(seen: Observation, question: Question) -> Observation:

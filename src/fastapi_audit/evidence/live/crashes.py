@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fastapi_audit.evidence.live.causes import Symptom, causes, unusual
@@ -58,25 +58,38 @@ class Crash:
     @property
     def symptom(self) -> Symptom:
         """What the cause is told by."""
-        traits = set(unusual(self.operation.partition(" ")[2], self.sent.path)) if self.sent else set()
+        inputs = self.inputs
         if self.raised is None:
-            return Symptom(f"status {UNHANDLED}", frozenset(traits))
+            return Symptom(f"status {UNHANDLED}", inputs, inputs)
         at = self.raised.place
-        traits |= {f"at {at.path}:{at.line}"} if at else set()
         # Where none of the project's code is on the way, the line that raised is all that there is to tell.
-        return Symptom(
-            f"{self.raised.exception} at {self.raised.origin}", frozenset(traits if at else {"foreign code"})
-        )
+        traits = inputs | {f"at {at.path}:{at.line}"} if at else frozenset({"foreign code"})
+        return Symptom(f"{self.raised.exception} at {self.raised.origin}", traits, inputs, told=True)
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The parameters with an unusual value."""
+        return frozenset(unusual(self.operation.partition(" ")[2], self.sent.path) if self.sent else ())
 
 
 async def looked_into(session: Session, crashes: Iterable[Crash]) -> list[Crash]:
-    """The crashes with what raised, as far as requests, time and log allow, and with their causes."""
+    """The crashes with what raised, as far as requests, time and log allow; one of each input comes first."""
     deadline = time.monotonic() + session.client.budget.seconds_left * SHARE_OF_TIME
-    looked: list[Crash] = []
-    for number, crash in enumerate(crashes):
-        affordable = number < MOST_SENT and time.monotonic() < deadline and not session.client.budget.spent
-        looked.append(await _again(session, crash) if affordable else crash)
-    return with_causes(looked)
+    looked = list(crashes)
+    for number in [*_one_of_each_input(looked)][:MOST_SENT]:
+        patience = min(TIMEOUT_S, deadline - time.monotonic())
+        if patience <= 0 or session.client.budget.spent:
+            break
+        looked[number] = await _again(session, looked[number], patience)
+    return looked
+
+
+def _one_of_each_input(crashes: Sequence[Crash]) -> Iterator[int]:
+    """The places of the crashes, in the order in which the most is learnt."""
+    first = {each.inputs: number for number, each in reversed([*enumerate(crashes)])}
+    leading = sorted(first.values())
+    yield from leading
+    yield from (number for number in range(len(crashes)) if number not in leading)
 
 
 def with_causes(crashes: Iterable[Crash]) -> list[Crash]:
@@ -86,7 +99,7 @@ def with_causes(crashes: Iterable[Crash]) -> list[Crash]:
     return [replace(each, cause=named.get(each.operation, "")) for each in known]
 
 
-async def _again(session: Session, crash: Crash) -> Crash:
+async def _again(session: Session, crash: Crash, patience_s: float) -> Crash:
     if crash.sent is None or crash.raised is not None:
         return crash
     mark = printed(session)
@@ -95,7 +108,7 @@ async def _again(session: Session, crash: Crash) -> Crash:
         crash.sent.path,
         headers=crash.sent.headers,
         content=crash.sent.content,
-        timeout_s=TIMEOUT_S,
+        timeout_s=patience_s,
     )
     if answer.status != UNHANDLED:
         return crash

@@ -120,6 +120,17 @@ def read_operations(body: bytes, named: Mapping[str, Named]) -> tuple[ServedOper
     return tuple(_with(each, named.get(each.key)) for each in described[:MOST_OPERATIONS])
 
 
+def from_the_root(body: bytes, served_at: str) -> bytes:
+    """A readable description with paths from the root: a mounted application names its own, and its place as server."""
+    place, document = served_at.rpartition("/")[0], json.loads(body)
+    if not place or not any(
+        isinstance(each, dict) and each.get("url") == place for each in _list(document.get("servers"))
+    ):
+        return body
+    paths = {f"{place}{path}": item for path, item in document["paths"].items()}
+    return json.dumps({**document, "paths": paths}).encode()
+
+
 def browsers_sign_in(body: bytes) -> bool:
     """Whether the description names credentials that a browser sends by itself: a cookie, or HTTP Basic."""
     try:

@@ -1,6 +1,7 @@
 """Whether the operations keep what the service's own OpenAPI document promises, asked by Schemathesis."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,7 +22,11 @@ SHARE_OF_TIME = 0.35
 RATE = 50
 """Requests per second, at most."""
 SHORTEST_S, LONGEST_S = 8, 20
+AFTERWARDS_S = 4.0
+"""What must be left of the time when Schemathesis is told to end, to read what it has seen so far."""
 MOST_OPERATIONS = 40
+SHARE_OF_PLAIN = 0.3
+"""Of what is left then, for calls with arguments that should work."""
 PATIENCE_SECONDS = 3.0
 """For an operation that is called to see whether it crashes."""
 
@@ -53,13 +58,12 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
         seconds=max(SHORTEST_S, int(min(LONGEST_S, requests / RATE, budget.seconds_left * SHARE_OF_TIME))),
         rate=int(min(RATE, limits.rate)),
         timeout_s=limits.request_s,
+        patience_s=budget.seconds_left - AFTERWARDS_S,
         shown_at=session.client.shown_at,
         secrets=session.client.secrets,
     )
     examined = await contract.examine(question)
     budget.requests += examined.requests
-    if examined.reason:
-        raise NotPossible(examined.reason)
     broken = {each.operation: each for each in examined.operations}
     crashes = {each.operation: each for each in await _crashes(session, examined.operations)}
     for operation in sorted(broken.keys() | crashes.keys()):
@@ -69,17 +73,21 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
             _seen(broken.get(operation), contract.IGNORED_AUTH),
             _seen(broken.get(operation), contract.SCHEMA_BROKEN),
         )
+    if examined.reason:
+        raise NotPossible(examined.reason)
 
 
 async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperation"]) -> "list[Crash]":
     """What crashed, each sent again once for its cause."""
     from fastapi_audit.evidence.live.contract import SERVER_ERROR  # noqa: PLC0415  a scan imports this module
-    from fastapi_audit.evidence.live.crashes import Crash, looked_into  # noqa: PLC0415
+    from fastapi_audit.evidence.live.crashes import Crash, looked_into, with_causes  # noqa: PLC0415
 
     crashed = [(each.operation, promise) for each in examined if (promise := each.failing(SERVER_ERROR))]
     generated = [Crash(operation, promise.sent, promise.observation) for operation, promise in crashed]
-    found = {name for name, _ in crashed}
-    return await looked_into(session, [*generated, *[each async for each in _plain(session, found)]])
+    # First what is known to crash: slow operations would leave no time for it.
+    looked = await looked_into(session, generated)
+    found = {each.operation for each in looked}
+    return with_causes([*looked, *[each async for each in _plain(session, found)]])
 
 
 async def _plain(session: Session, found: Collection[str]) -> "AsyncIterator[Crash]":
@@ -87,11 +95,13 @@ async def _plain(session: Session, found: Collection[str]) -> "AsyncIterator[Cra
     from fastapi_audit.evidence.live.crashes import Crash, Sent, in_log, printed, seen  # noqa: PLC0415  a scan imports
 
     left = [each for each in session.safe_operations if each.key not in found]
+    deadline = time.monotonic() + session.client.budget.seconds_left * SHARE_OF_PLAIN
     for operation in left[:MOST_OPERATIONS]:
-        if session.client.budget.spent:
+        patience = min(PATIENCE_SECONDS, deadline - time.monotonic())
+        if patience <= 0 or session.client.budget.spent:
             return
         mark = printed(session)
-        answer = await session.call(operation, timeout_s=PATIENCE_SECONDS)
+        answer = await session.call(operation, timeout_s=patience)
         if answer.status == UNHANDLED:
             told = await in_log(session, mark)
             sent = Sent("GET", answer.path, session.headers_of(operation))
