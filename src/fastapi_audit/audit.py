@@ -22,7 +22,7 @@ from fastapi_audit.evidence import (
 from fastapi_audit.fingerprinting import fingerprinted
 from fastapi_audit.judging import judge, not_run
 from fastapi_audit.merging import merged
-from fastapi_audit.model import Collection, EvidenceKind, Gathered, Result, Scorecard, Unresolved
+from fastapi_audit.model import UNREAD, Collection, EvidenceKind, Gathered, Outcome, Result, Scorecard, Unresolved
 from fastapi_audit.rule import Rule
 from fastapi_audit.scoring import score
 from fastapi_audit.suppressing import Policy, suppress
@@ -43,7 +43,7 @@ def read(gathering: Gathering, root: str) -> Project:
     project = gather(gathering)
     if project.applications or project.routes:
         return project
-    unread = sum(entry.kind == "file" for entry in project.unresolved)
+    unread = sum(entry.kind in ("file", UNREAD) for entry in project.unresolved)
     files = f"{project.files} Python file{'' if project.files == 1 else 's'}"
     aside = f", {unread} of which could not be read" if unread else ""
     message = f"no FastAPI application found under {root}; looked at {files}{aside}"
@@ -104,6 +104,8 @@ def of_service(probing: Probing, name: str, choice: Choice, progress: Progress |
 
 def complained(card: Scorecard, baseline: Baseline) -> Scorecard:
     """With what the baseline holds and nobody finds any more: to be said once everything was gathered."""
+    if card.unread:
+        return card
     return replace(card, unresolved=(*card.unresolved, *baseline.complaints(card.results)))
 
 
@@ -155,8 +157,8 @@ def _bare(project: Project, root: str, idle: tuple[Unresolved, ...]) -> Scorecar
 
 
 def _weighed(card: Scorecard, results: Sequence[Result]) -> Scorecard:
-    scored = score(results)
-    return replace(
+    scored = score([_known(result, card.unread) for result in results])
+    weighed = replace(
         card,
         results=scored.results,
         items=scored.items,
@@ -166,6 +168,16 @@ def _weighed(card: Scorecard, results: Sequence[Result]) -> Scorecard:
         coverage=scored.coverage,
         caps=scored.caps,
     )
+    # Whatever the score of the rest: with the file it may be any lower one.
+    return replace(weighed, score=None, grade="n/a", caps=()) if card.unread else weighed
+
+
+def _known(result: Result, unread: str) -> Result:
+    """Findings in files that were silenced or refuted leave no pass when a file of the application was not read."""
+    in_source = any(EvidenceKind.SOURCE in finding.evidence for finding in result.findings)
+    if unread and in_source and result.outcome is Outcome.PASS:
+        return replace(result, outcome=Outcome.NOT_RUN, reason=unread)
+    return result
 
 
 def _gathered(cards: Sequence[Scorecard]) -> Iterator[Gathered]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.evidence import Call, Function, Project, Reach, Route
-from fastapi_audit.model import Confidence, EvidenceKind, Finding, Outcome, Refutation, Result, Status
+from fastapi_audit.model import Confidence, EvidenceKind, Finding, Outcome, Refutation, Result, Status, unread
 from fastapi_audit.rule import Check, Rule
 
 OBSERVATIONS = 5
@@ -31,6 +31,9 @@ def judge(rule: Rule, project: Project) -> Result:
         return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(rule, error))
     findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
     outcome = hindrances.outcome(examined)
+    unknown = _unknown(at_hand, project)
+    if unknown and outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+        return not_run(rule, unknown)
     return Result(
         rule.name,
         rule.item,
@@ -46,6 +49,11 @@ def judge(rule: Rule, project: Project) -> Result:
 def not_run(rule: Rule, reason: str) -> Result:
     """Nothing is known of this rule; never a pass."""
     return Result(rule.name, rule.item, rule.severity, Outcome.NOT_RUN, reason=reason)
+
+
+def _unknown(checks: Sequence[Check], project: Project) -> str:
+    """Why finding nothing says nothing: what the checks look for may stand in a file that could not be read."""
+    return unread(project.unresolved) if any(each.evidence is EvidenceKind.SOURCE for each in checks) else ""
 
 
 @dataclass(slots=True)

@@ -1,8 +1,11 @@
 """The nouns of an audit: plain frozen data, no behaviour beyond themselves, no imports from this package."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
+UNREAD = "unread"
+"""The kind of what is unresolved because a file of the application could not be read."""
 ALSO_SHOWN = 5
 """Further operations of a finding that are named in its words; JSON has all."""
 
@@ -258,9 +261,20 @@ class Unresolved:
     """Something that exists and that the model could not work out."""
 
     kind: str
-    """`route`, `router`, `middleware`, `dependency`, `file`, `syntax`, `suppression` …"""
+    """`route`, `router`, `middleware`, `dependency`, `unread`, `file`, `syntax`, `suppression` …"""
     message: str
     location: Location | None = None
+
+
+def unread(unresolved: Iterable[Unresolved]) -> str:
+    """`app/a.py and 2 more files could not be read`, of the application's own; empty when all were."""
+    known = [each for each in unresolved if each.kind == UNREAD]
+    if not known:
+        return ""
+    first = known[0].location.path if known[0].location else "a part of the project"
+    left = len(known) - 1
+    more = f" and {left} more file{'s' if left > 1 else ''}" if left else ""
+    return f"{first}{more} could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,8 +382,9 @@ class Scorecard:
     results: tuple[Result, ...]
     items: tuple[ItemScore, ...]
     score: int | None
+    """`None` when nothing was assessed, or when a file of the application could not be read."""
     raw: float | None
-    """The score without caps."""
+    """The score without caps, of what was assessed."""
     grade: str
     coverage: float
     """0 to 1: the share of the checklist's weight that was assessed."""
@@ -390,9 +405,14 @@ class Scorecard:
         return tuple(sorted((f for r in self.results for f in r.findings), key=lambda f: f.order))
 
     @property
+    def unread(self) -> str:
+        """Which files of the application could not be read, as a clause; empty when all were."""
+        return unread(self.unresolved)
+
+    @property
     def incomplete(self) -> bool:
-        """Whether a rule crashed, so that the audit is not whole."""
-        return any(r.outcome is Outcome.ERROR for r in self.results)
+        """Whether a rule crashed or a file of the application could not be read, so that the audit is not whole."""
+        return bool(self.unread) or any(r.outcome is Outcome.ERROR for r in self.results)
 
 
 class ExitCode(int, Enum):

@@ -55,6 +55,7 @@ def _scanned(path: Path, file: Path | None, config: Path | None, *, isolated: bo
     rules = rules_of(target, config, chosen, isolated=isolated)
     card = run(gathering, rules, replace(chosen, fail_on_new=False), target.shown, Baseline()).scorecard
     if card.incomplete:
-        message = "a rule crashed, so the findings are not whole; `fastapi-audit scan` names it"
+        what = card.unread or "a rule crashed"
+        message = f"{what}, so the findings are not whole; `fastapi-audit scan` names it"
         raise IncompleteError(message)
     return file or baseline_file(target, chosen), card

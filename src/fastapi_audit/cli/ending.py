@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.cli.streams import warn
 from fastapi_audit.config import Settings
-from fastapi_audit.model import ExitCode, Outcome, Scorecard
+from fastapi_audit.model import UNREAD, ExitCode, Outcome, Scorecard
 from fastapi_audit.reports import Material, severity_of
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WARNINGS = 20
 """Lines on stderr about single files or comments."""
-SAID = ("file", "syntax", "suppression", "baseline")
+SAID = (UNREAD, "file", "syntax", "suppression", "baseline")
 """What of the unresolved is said on stderr."""
 
 

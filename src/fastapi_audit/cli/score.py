@@ -21,6 +21,7 @@ places it hits (the worst of each), n the number of places it looked at, but at 
 An item loses L = 1 - (1 - a)(1 - b)... over its rules; one that does not apply loses nothing.
 The whole loses T = the sum of weight x L over the items, divided by the sum of weight of all that are known;
 what was not run is not in it, and lowers the coverage.
+While a file of the application could not be read, there is no score: what it may hold is not known.
 Score = 100 x (1 - T)^steepness, at most the lowest cap, rounded down. Suppressed and refuted findings cost nothing.
 The points of all findings add up to 100 minus the score. A cap counts where files are sure (confidence high) or where
 the application or the wire confirms.
@@ -68,6 +69,6 @@ def _rows() -> Iterator[tuple[str, str]]:
 
 def _told(card: Scorecard) -> str:
     if card.score is None:
-        return "no score, as nothing was assessed"
+        return f"no score, as {card.unread or 'nothing was assessed'}"
     held = "".join(f", held at {cap.limit} by {cap.reason}" for cap in card.caps)
     return f"{card.score} / 100, {card.grade}, coverage {card.coverage:.0%}{held}"

@@ -24,6 +24,7 @@ from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
 from fastapi_audit.evidence.source.revisions import Revision, newest_revisions
+from fastapi_audit.evidence.source.unread import told_apart
 from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
 
@@ -236,7 +237,7 @@ def gather(gathering: Gathering) -> Project:
         tree,
         gathered,
         deployment.versions,
-        (*tree.left_out, *source.unresolved, *deployment.unresolved),
+        (*told_apart((*tree.left_out, *source.unresolved), source), *deployment.unresolved),
         (*_comments(source), *(Comment(*astuple(remark)) for remark in deployment.remarks)),
         deployment,
     )

@@ -58,6 +58,9 @@ def _head(material: Material) -> Iterator[str]:
     for cap in card.caps:
         yield f"Held at {cap.limit} by {cap.reason}; {card.raw or 0:.0f} without it."
     yield f"Coverage {card.coverage:.0%}, {counted(len(card.routes), 'route')}."
+    if card.unread:
+        yield ""
+        yield f"Not known: {_prose(card.unread)}."
     yield ""
     yield "| Item | Score | |"
     yield "|:--|--:|:--|"

@@ -11,6 +11,7 @@ from fastapi_audit import __version__
 from fastapi_audit.explain import markdown
 from fastapi_audit.lines import BREAK, lines_of
 from fastapi_audit.model import (
+    UNREAD,
     Collection,
     Confidence,
     Edit,
@@ -159,7 +160,7 @@ def _invocation(material: Material, left_out: int) -> Object:
     unread = [
         {"level": "warning", "message": {"text": f"{entry.location or ''} {entry.message}".strip()}}
         for entry in material.scorecard.unresolved
-        if entry.kind == "file"
+        if entry.kind in ("file", UNREAD)
     ]
     notes = [*crashes, *cut, *unread]
     success: Object = {"executionSuccessful": not material.scorecard.incomplete}

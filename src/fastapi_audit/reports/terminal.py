@@ -133,6 +133,8 @@ def _scorecard(material: Material, look: Look) -> Iterator[str]:
     yield from wrapped(_counts(scorecard), look.width)
     yield ""
     yield _score(scorecard, look)
+    if scorecard.unread:
+        yield from wrapped(f"{scorecard.unread}: no rule that found nothing has passed", look.width, "  ")
     for cap in scorecard.caps:
         without = floor(scorecard.raw or 0.0)
         yield from wrapped(f"held at {cap.limit} by {cap.reason}, {without} without it", look.width, "  ")
@@ -173,7 +175,8 @@ def _population(scorecard: Scorecard) -> str:
 
 def _score(scorecard: Scorecard, look: Look) -> str:
     if scorecard.score is None:
-        return painted("Production readiness   unknown: nothing was assessed", look, BOLD)
+        why = "" if scorecard.unread else ": nothing was assessed"
+        return painted(f"Production readiness   unknown{why}", look, BOLD)
     figure = f"{scorecard.score} / 100   {scorecard.grade}"
     return f"{painted('Production readiness', look, BOLD)}   {painted(figure, look, BOLD, _colour(scorecard.score))}"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.files import Tree
 from fastapi_audit.evidence.source.cache import Store, key_of
-from fastapi_audit.evidence.source.facts import Facts, in_utf8
+from fastapi_audit.evidence.source.facts import NO_BODY, Facts, in_utf8
 from fastapi_audit.evidence.source.link import Source
 from fastapi_audit.evidence.source.modules import Modules
 from fastapi_audit.evidence.source.sharing import extract_all
@@ -13,11 +13,14 @@ from fastapi_audit.model import Location, Unresolved
 
 __all__ = ["Source", "read"]
 
+_UNREAD: Facts = (NO_BODY, (), (), "was not read")
+
 
 def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None) -> Source:
     """Reads every Python file of a tree and links them; facts that the store holds are not extracted again."""
     with uncollected():
-        contents = {path: content for path in tree.python if (content := tree.read(path)) is not None}
+        known = {path: tree.read(path) for path in tree.python}
+        contents = {path: content for path, content in known.items() if content is not None}
         facts = _facts(contents, store)
         remarks = [
             Unresolved("syntax" if body else "file", f"{path} {remark}", Location(path, 1))
@@ -25,8 +28,9 @@ def read(tree: Tree, auth_names: Sequence[str] = (), store: Store | None = None)
             if remark
         ]
         modules = Modules()
-        for path, content in contents.items():
-            modules.add(path, facts.pop(path), in_utf8(content))
+        for path, content in known.items():
+            # What was not read can be imported all the same, and must not pass for a library.
+            modules.add(path, facts.pop(path, _UNREAD), in_utf8(content or b""))
         modules.link(tree.python)
         source = Source(modules, auth_names)
     source.unresolved[:0] = remarks

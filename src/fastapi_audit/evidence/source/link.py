@@ -63,9 +63,13 @@ class Source(Nouns):
     @cached_property
     def application_files(self) -> list[SourceFile]:
         """The files that the applications are made of: everything that their modules import, at any depth."""
+        return [self.modules.files[p] for p in sorted(self._behind(self.founding_files))]
+
+    @property
+    def founding_files(self) -> list[SourceFile]:
+        """The files that make applications and that serve their routes."""
         made = [a.instance.site.file for a in self.apps if a.instance.site is not None]
-        found = self._behind([*made, *(r.function.file for r in self.routes if r.function is not None)])
-        return [self.modules.files[p] for p in sorted(found)]
+        return [*made, *(r.function.file for r in self.routes if r.function is not None)]
 
     def served_by(self, target: str) -> list[Module]:
         """The modules that a server runs when it is told `package.module:app`; none where no module has that name."""

@@ -47,7 +47,7 @@ class SourceFile:
     @property
     def is_aside(self) -> bool:
         """Whether it lies where tests, examples and scripts do."""
-        return _ASIDE.search(self.path) is not None
+        return is_aside(self.path)
 
     @property
     def package(self) -> str:
@@ -120,6 +120,11 @@ class SourceFile:
         start = self._byte(*divmod(node.start, syntax.COLUMNS))
         end = self._byte(*divmod(node.end, syntax.COLUMNS))
         return self.bare[start:end].decode("utf-8", "replace")
+
+
+def is_aside(path: str) -> bool:
+    """Whether a path is one of tests, examples, migrations or scripts."""
+    return _ASIDE.search(path) is not None
 
 
 @dataclass(slots=True)
