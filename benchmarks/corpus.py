@@ -47,6 +47,19 @@ WITH_TRUTH = (
 )
 """Largest first; `truth/NAME.json` says what each one told when it was imported."""
 
+APPLICATIONS = (
+    *WITH_TRUTH,
+    Application("open-webui", ("open-webui==0.12.4",)),
+    Application("feast", ("feast==0.67.0",)),
+    Application("skypilot", ("skypilot==0.14.1",)),
+    Application("phoenix", ("arize-phoenix==20.26.1",)),
+    Application("chromadb", ("chromadb==1.5.9",)),
+    Application("tiled", ("tiled==0.2.20",)),
+    Application("conda-store", ("conda-store-server==2025.2.2",)),
+    Application("docling", ("docling-serve==1.38.2",)),
+)
+"""Those and more, of which only the findings are compared."""
+
 
 def default_cache() -> Path:
     """Where the corpus is kept between runs."""

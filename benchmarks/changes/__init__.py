@@ -1,0 +1,1 @@
+"""Compares what is found in real applications with what was found before."""
