@@ -101,6 +101,27 @@ rule = Rule(
                 return service.names()
             """
         ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI
+
+            def current_tenant() -> str:
+                return "acme"
+
+            class LeadService:
+                def __init__(self, tenant=Depends(current_tenant)) -> None:
+                    self.tenant = tenant
+
+                def leads(self) -> list[str]:
+                    return [self.tenant]
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads(service: LeadService = Depends()) -> list[str]:
+                return service.leads()
+            """
+        ),
     ],
 )
 

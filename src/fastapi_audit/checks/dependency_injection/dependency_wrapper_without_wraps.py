@@ -140,6 +140,58 @@ rule = Rule(
                 return limit + load()
             """
         ),
+        Good(
+            """
+            import functools
+            import inspect
+            import os
+
+            from fastapi import FastAPI
+
+            def traced(function):
+                if "TRACE" not in os.environ:
+                    return function
+                @functools.wraps(function)
+                def wrapper(*args, **kwargs):
+                    return function(*args, **kwargs)
+                return wrapper
+
+            def timed(function):
+                def wrapper(*args, **kwargs):
+                    return function(*args, **kwargs)
+                wrapper.__signature__ = inspect.signature(function)
+                return wrapper
+
+            def counted(function):
+                def wrapper(*args, **kwargs):
+                    return function(*args, **kwargs)
+                return functools.update_wrapper(wrapper, function)
+
+            def logged(function):
+                def wrapper(*args, **kwargs):
+                    return function(*args, **kwargs)
+                functools.update_wrapper(wrapper, function)
+                return wrapper
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            @traced
+            @timed
+            def leads(limit: int = 20) -> int:
+                return limit
+
+            @app.get("/users")
+            @counted
+            def users(limit: int = 20) -> int:
+                return limit
+
+            @app.get("/orders")
+            @logged
+            def orders(limit: int = 20) -> int:
+                return limit
+            """
+        ),
     ],
 )
 

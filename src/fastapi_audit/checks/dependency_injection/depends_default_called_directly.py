@@ -70,6 +70,27 @@ rule = Rule(
                 return greeting("eve") + greeting(name="ada") + greeting(**options) + plain() + Greeter("x").name
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            def get_db() -> dict[str, str]:
+                return {"name": "Ann"}
+
+            def row(table: str, db: dict[str, str] | None = None) -> str:
+                print("reading", table)
+                return db["name"] if db is not None else table
+
+            def lead(db: dict[str, str] = Depends(get_db)) -> str:
+                return row("leads", db)
+
+            @app.get("/leads")
+            def leads() -> str:
+                return lead()  # finding
+            """
+        ),
     ],
 )
 

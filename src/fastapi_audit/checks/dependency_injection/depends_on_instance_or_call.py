@@ -112,6 +112,20 @@ rule = Rule(
                 return ["ada"]
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from sqlalchemy import create_engine, text
+            from sqlalchemy.orm import Session
+
+            session = Session(create_engine("sqlite://"))
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads(db: Session = Depends(session)) -> int:  # finding
+                return db.scalar(text("select 1"))
+            """
+        ),
     ],
 )
 

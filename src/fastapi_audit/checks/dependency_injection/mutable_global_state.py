@@ -174,6 +174,96 @@ rule = Rule(
                 return basket
             """
         ),
+        Bad(
+            {
+                "limits.py": """
+                current = 10
+                """,
+                "main.py": """
+                import limits
+                from fastapi import FastAPI, Request
+
+                app = FastAPI()
+                codes = {}
+                prices = {}
+
+                class Votes:
+                    given = []
+
+                    def __init__(self) -> None:
+                        self.given.append("nobody")
+
+                    def add(self, name: str) -> int:
+                        self.given.append(name)  # finding
+                        return len(self.given)
+
+                    def add_twice(self, name: str) -> None:
+                        self.given.append(name)
+                        self.given.append(name)
+
+                started = Votes()
+
+                @app.post("/votes")
+                def vote(name: str) -> int:
+                    started.add_twice(name)
+                    return started.add(name)
+
+                @app.put("/limit")
+                def set_limit(new: int) -> int:
+                    limits.current = new  # finding
+                    return new
+
+                @app.post("/codes")
+                def use_code(email: str, code: str) -> bool:
+                    codes[email] = code  # finding
+                    return codes.pop(email) == code
+
+                @app.get("/price")
+                def price(name: str) -> int:
+                    if name not in prices:
+                        prices[name] = len(name)  # finding
+                    return prices[name]
+
+                @app.delete("/prices")
+                def forget(request: Request) -> None:
+                    prices.clear()
+                    request.app.state.forgotten = True  # finding
+                    request.app.state.forgotten = 1
+                """,
+            }
+        ),
+        Good(
+            """
+            import asyncio
+
+            from fastapi import FastAPI, Request, WebSocket
+
+            players = {}
+            app = FastAPI()
+
+            class Exports:
+                running = {}
+
+                def start(self, name: str) -> None:
+                    self.running[name] = asyncio.create_task(asyncio.sleep(1))
+
+            @app.post("/exports")
+            async def export(name: str, request: Request) -> str:
+                Exports().start(name)
+                if not hasattr(request.app.state, "model"):
+                    request.app.state.model = object()
+                return name
+
+            @app.websocket("/game")
+            async def game(socket: WebSocket, name: str) -> None:
+                await socket.accept()
+                players[name] = socket
+
+            @app.delete("/game")
+            def leave(name: str) -> None:
+                players.pop(name, None)
+            """
+        ),
     ],
 )
 

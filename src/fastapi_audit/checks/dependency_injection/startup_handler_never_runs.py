@@ -99,6 +99,44 @@ rule = Rule(
             async def open_pool() -> None: ...
             """
         ),
+        Bad(
+            """
+            from contextlib import asynccontextmanager
+
+            from fastapi import FastAPI
+
+            def connect() -> None:
+                print("connected")
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                yield
+
+            app = FastAPI(lifespan=lifespan, on_startup=[connect])  # finding
+            """
+        ),
+        Good(
+            """
+            from contextlib import asynccontextmanager
+
+            from fastapi import FastAPI
+
+            @asynccontextmanager
+            async def connected(app: FastAPI):
+                app.state.ready = True
+                yield
+
+            admin = FastAPI(lifespan=connected)
+
+            @asynccontextmanager
+            async def lifespan(app: FastAPI):
+                async with connected(admin):
+                    yield
+
+            app = FastAPI(lifespan=lifespan)
+            app.mount("/admin", admin)
+            """
+        ),
     ],
 )
 

@@ -106,6 +106,40 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            {
+                "main.py": APP,
+                "Dockerfile": """
+                FROM python:3.12-slim
+                CMD ["uvicorn", "main:app"]
+                """,
+                "k8s/api.yaml": """
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: api}
+                spec:
+                  selector: {matchLabels: {app: api}}
+                  template:
+                    metadata: {labels: {app: api}}
+                    spec:
+                      securityContext: {runAsNonRoot: true, runAsUser: 10001}
+                      containers:
+                        - {name: api, image: example/leads:1.4}
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": APP,
+                "Dockerfile": """
+                FROM python:3.12-slim
+                RUN apt-get update && apt-get install -y gosu
+                COPY entrypoint.sh /usr/local/bin/
+                ENTRYPOINT ["entrypoint.sh"]
+                CMD ["uvicorn", "main:app"]
+                """,
+            }
+        ),
     ],
     unproven="It takes a container; what root may do in it is the kernel's doing, not FastAPI's.",
 )

@@ -71,6 +71,45 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": APP,
+                "requirements.txt": """
+                fastapi
+                gunicorn
+                uvicorn-worker
+                """,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: gunicorn main:app -w 4 -k uvicorn.workers.UvicornWorker  # finding
+                """,
+            },
+            fixed={
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: gunicorn main:app -w 4 -k uvicorn_worker.UvicornWorker
+                """,
+            },
+        ),
+        Bad(
+            {
+                "main.py": APP,
+                "requirements.txt": """
+                fastapi
+                gunicorn
+                """,
+                "Dockerfile": """
+                FROM python:3.13-slim
+                ENV WORKER=uvicorn.workers.UvicornWorker
+                # finding
+                CMD exec gunicorn main:app -w 4 -k $WORKER
+                """,
+            }
+        ),
     ],
 )
 

@@ -112,6 +112,30 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": APP,
+                "requirements.txt": """
+                fastapi
+                gunicorn
+                uvicorn-worker
+                """,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: gunicorn main:app  # finding
+                """,
+            },
+            fixed={
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: gunicorn main:app --worker-class uvicorn_worker.UvicornWorker
+                """,
+            },
+        ),
     ],
 )
 

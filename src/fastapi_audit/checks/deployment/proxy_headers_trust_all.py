@@ -100,6 +100,37 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": APP,
+                "nginx.conf": """
+                server {
+                    location / {
+                        proxy_pass http://api:8000;
+                        proxy_set_header Host $host;
+                    }
+                }
+                """,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: uvicorn main:app --host 0.0.0.0 --forwarded-allow-ips=*  # finding
+                  nginx:
+                    image: nginx:1.28
+                    ports: ["80:80"]
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": APP,
+                "Dockerfile": """
+                FROM python:3.13-slim
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--forwarded-allow-ips", "*"]
+                """,
+            }
+        ),
     ],
 )
 

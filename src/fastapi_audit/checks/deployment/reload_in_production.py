@@ -148,6 +148,59 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "app/main.py": RUNS_ITSELF.replace("reload=True)", "reload=True)  # finding"),
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command: python -m app.main
+                """,
+            }
+        ),
+        Bad(
+            {
+                "main.py": APP,
+                "Dockerfile": """
+                FROM python:3.12-slim
+                # finding
+                CMD uvicorn main:app --host 0.0.0.0 \\
+                    --reload
+                EXPOSE 8000
+                """,
+            },
+            fixed={
+                "Dockerfile": """
+                FROM python:3.12-slim
+                CMD uvicorn main:app --host 0.0.0.0
+                EXPOSE 8000
+                """,
+            },
+        ),
+        Bad(
+            {
+                "main.py": APP,
+                "compose.yaml": """
+                services:
+                  api:
+                    build: .
+                    command:
+                      - uvicorn  # finding
+                      - main:app
+                      - --reload
+                """,
+            }
+        ),
+        Good(
+            {
+                "main.py": RUNS_ITSELF,
+                "Dockerfile.dev": """
+                FROM python:3.12-slim
+                CMD ["python", "main.py"]
+                """,
+            }
+        ),
     ],
 )
 
@@ -208,7 +261,8 @@ def _runs(line: CommandLine, call: Call) -> bool:
         return False
     module, path = found["module"], (found["path"] or "").removeprefix("./").lstrip("/")
     if module:
-        return call.file.name in {module, f"{module}.__main__"} or call.file.name.endswith(f".{module}")
+        folder = module.replace(".", "/")
+        return f"/{call.file.path}".endswith((f"/{folder}.py", f"/{folder}/__main__.py"))
     return call.file.path == path or call.file.path.endswith(f"/{path}") or path.endswith(f"/{call.file.path}")
 
 
@@ -220,10 +274,11 @@ def _fix(reload: Setting) -> Fix | None:
     option = reload.option
     if reload.decided_by is not DecidedBy.CLI or option is None or option.raw != "--reload":
         return None
-    before = option.document.text[option.start - 1 : option.start]
-    if before != " ":
-        return None
-    return Fix("Serve without reload", (option.document.span(option.start - 1, option.end).replaced(""),), safe=True)
+    # With the line that it may stand on alone: what is left of it would take in the line below.
+    before = option.document.text[: option.start].rstrip(" \t\r\n\\")
+    if before.endswith((",", "-", "[")) or len(before) == option.start:
+        return None  # an element of a list
+    return Fix("Serve without reload", (option.document.span(len(before), option.end).replaced(""),), safe=True)
 
 
 @rule.proof

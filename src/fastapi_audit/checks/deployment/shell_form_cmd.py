@@ -117,6 +117,22 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            {
+                "main.py": APP,
+                "Dockerfile": """
+                FROM python:3.13-alpine
+                # finding
+                CMD uvicorn main:app --host 0.0.0.0
+                """,
+            },
+            fixed={
+                "Dockerfile": """
+                FROM python:3.13-alpine
+                CMD ["uvicorn", "main:app", "--host", "0.0.0.0"]
+                """,
+            },
+        ),
     ],
 )
 

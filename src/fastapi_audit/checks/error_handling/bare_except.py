@@ -122,6 +122,37 @@ rule = Rule(
             app = FastAPI()
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/version")
+            def version() -> str:
+                try:
+                    return open("VERSION").read()
+                except:
+                    return "unknown"
+            """
+        ),
+        Bad(
+            """
+            import asyncio
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/slow")
+            async def slow() -> str:
+                try:
+                    await asyncio.sleep(60)
+                except :  # finding
+                    return "stopped"
+                return "done"
+            """
+        ),
     ],
 )
 

@@ -11,7 +11,7 @@ are none.
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.evidence import Call, Handler, Statement
+from fastapi_audit.evidence import Call, Expression, Handler, Statement
 from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
 
 rule = Rule(
@@ -165,6 +165,96 @@ rule = Rule(
                     raise HTTPException(500) from error
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            class NotFound(HTTPException):
+                def __init__(self) -> None:
+                    super().__init__(404, "no such lead")
+
+            app = FastAPI()
+            leads = {1: "Ann"}
+
+            @app.get("/leads/{lead_id}")
+            def lead(lead_id: int) -> str:
+                try:
+                    if lead_id not in leads:
+                        raise NotFound
+                    return leads[lead_id]
+                except Exception:  # finding
+                    raise HTTPException(500, "leads are not available")
+            """,
+            fixed="""
+            from fastapi import FastAPI, HTTPException
+
+            class NotFound(HTTPException):
+                def __init__(self) -> None:
+                    super().__init__(404, "no such lead")
+
+            app = FastAPI()
+            leads = {1: "Ann"}
+
+            @app.get("/leads/{lead_id}")
+            def lead(lead_id: int) -> str:
+                try:
+                    if lead_id not in leads:
+                        raise NotFound
+                    return leads[lead_id]
+                except NotFound:
+                    raise
+                except Exception:
+                    raise HTTPException(500, "leads are not available")
+            """,
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+            leads = {1: "Ann"}
+
+            def missing(what: str) -> HTTPException:
+                return HTTPException(404, f"no such {what}")
+
+            @app.get("/leads/{lead_id}")
+            def lead(lead_id: int) -> str:
+                try:
+                    if lead_id not in leads:
+                        raise missing("lead")
+                    return leads[lead_id]
+                except Exception:  # finding
+                    raise HTTPException(500, "leads are not available")
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            class Refused(HTTPException):
+                def __init__(self, status: int) -> None:
+                    super().__init__(status, "refused")
+
+            class NotFound(Refused):
+                pass
+
+            app = FastAPI()
+            leads = {1: "Ann"}
+
+            @app.get("/leads/{lead_id}")
+            def lead(lead_id: int) -> str:
+                try:
+                    if lead_id < 0:
+                        raise Refused(422)
+                    if lead_id not in leads:
+                        raise NotFound(404)
+                    return leads[lead_id]
+                except Refused:
+                    raise
+                except Exception:
+                    raise HTTPException(500, "leads are not available")
+            """
+        ),
     ],
 )
 
@@ -180,12 +270,12 @@ def swallows(handler: Handler) -> Iterator[Finding]:
     if _lets_through(handler):
         return
     around = Statement(next(iter(handler.ancestors)), handler.body)
-    earlier = [h for h in around.handlers if h.node is not handler.node and h.location < handler.location]
-    if any(t in HTTP for h in earlier for t in h.types):
+    earlier = {t for h in around.handlers if h.location < handler.location for t in h.types}
+    if not earlier.isdisjoint(HTTP):
         return
-    raised = next((s for child in around.children for s in child.walk() if _raises_http(s, around)), None)
+    raised = next((r for r in _raised_in(around) if earlier.isdisjoint(_classes(r))), None)
     status = _status(raised) if raised is not None else ""
-    if raised is None or (status and status in {_status(s) for s in handler.walk() if s.kind == "raise"}):
+    if raised is None or (status and status in {_status(s.value) for s in handler.walk() if s.kind == "raise"}):
         return
     yield handler.finding(
         f"The `HTTPException{status}` raised in this `try` (line {raised.location.line}) is caught here as well and "
@@ -194,12 +284,20 @@ def swallows(handler: Handler) -> Iterator[Finding]:
     )
 
 
-def _raises_http(statement: Statement, around: Statement) -> bool:
-    value = statement.value
-    if statement.kind != "raise" or value is None or not (value.is_a(*HTTP) or value.is_class(*HTTP)):
-        return False
-    inner = statement.tries
-    return bool(inner) and inner[0] == around and statement.handler == around.handler
+def _raised_in(around: Statement) -> Iterator[Expression]:
+    """The HTTP exceptions that are raised in the `try` itself, in source order."""
+    for statement in (s for child in around.children for s in child.walk() if s.kind == "raise"):
+        value, inner = statement.value, statement.tries
+        if value is None or not (value.is_a(*HTTP) or value.is_class(*HTTP)):
+            continue
+        if inner and inner[0] == around and statement.handler == around.handler:
+            yield value
+
+
+def _classes(raised: Expression) -> set[str | None]:
+    """The dotted names of the class that is raised and of all its bases."""
+    cls = raised.defined_class
+    return {raised.type_name or raised.name, *(cls.bases if cls is not None else ())}
 
 
 def _answers(handler: Handler) -> bool:
@@ -238,9 +336,8 @@ def _keeps(call: Call, variable: str) -> bool:
     return answers and call.name not in {"str", "repr"}
 
 
-def _status(raised: Statement) -> str:
-    calls = raised.calls
-    given = calls[0].argument("status_code", 0) if calls else None
+def _status(raised: Expression | None) -> str:
+    given = raised.argument("status_code", 0) if isinstance(raised, Call) else None
     if given is None:
         return ""
     constant = given.constant
@@ -248,14 +345,15 @@ def _status(raised: Statement) -> str:
     return f"({number or given.text.rpartition('.')[2]})"
 
 
-def _fix(handler: Handler, raised: Statement) -> Fix | None:
-    calls = raised.calls
-    name = calls[0].callee.text if calls else None
-    if name is None:
-        return None
+def _fix(handler: Handler, raised: Expression) -> Fix | None:
+    cls = raised.callee if isinstance(raised, Call) else raised
+    if not cls.is_class(*HTTP):
+        return None  # a variable, or a function that makes it
     indent = " " * (handler.location.column - 1)
     return Fix(
-        "Let HTTP errors through", (handler.insert_before(f"except {name}:\n{indent}    raise\n{indent}"),), safe=False
+        "Let HTTP errors through",
+        (handler.insert_before(f"except {cls.text}:\n{indent}    raise\n{indent}"),),
+        safe=False,
     )
 
 

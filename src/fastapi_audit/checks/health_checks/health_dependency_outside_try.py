@@ -104,6 +104,30 @@ rule = Rule(
                     return []
             """
         ),
+        Good(
+            """
+            import asyncpg
+            from fastapi import Depends, FastAPI, HTTPException
+
+            app = FastAPI()
+
+            async def connection():
+                try:
+                    connected = await asyncpg.connect("postgresql://127.0.0.1:1/leads")
+                except OSError:
+                    raise HTTPException(503, "no database")
+                yield connected
+                await connected.close()
+
+            @app.get("/health")
+            async def health(db: asyncpg.Connection = Depends(connection)) -> str:
+                try:
+                    await db.execute("select 1")
+                except asyncpg.PostgresError:
+                    raise HTTPException(503, "no database")
+                return "ok"
+            """
+        ),
     ],
 )
 

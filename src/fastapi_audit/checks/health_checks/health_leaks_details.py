@@ -87,6 +87,45 @@ rule = Rule(
                 return {"database": "up"}
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            def ask_the_database() -> None:
+                raise OSError("connection to 10.0.0.7 as leads refused")
+
+            @app.get("/health")
+            def health() -> dict[str, str]:
+                report = {"database": "ok"}
+                try:
+                    ask_the_database()
+                except OSError as error:
+                    report["database"] = str(error)  # finding
+                return report
+            """,
+            live=False,  # which is not asked: it answers 200
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+            failures = {}
+
+            @app.get("/health")
+            def health() -> str:
+                try:
+                    open("/data/leads").close()
+                except OSError as error:
+                    failures["data"] = str(error)
+                    last = str(error)
+                    print(last)
+                    return "down"
+                return "ok"
+            """
+        ),
     ],
 )
 

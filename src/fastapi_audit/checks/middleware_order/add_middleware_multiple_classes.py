@@ -111,6 +111,17 @@ rule = Rule(
             app.add_middleware(Decoding, JsonCodec, 3)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from starlette.middleware.gzip import GZipMiddleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+            options = {"minimum_size": 500}
+            app = FastAPI()
+            app.add_middleware(GZipMiddleware, TrustedHostMiddleware, **options)  # finding
+            """
+        ),
     ],
 )
 

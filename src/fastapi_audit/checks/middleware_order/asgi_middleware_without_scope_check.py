@@ -90,6 +90,23 @@ rule = Rule(
             app.add_middleware(Paths)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            class PathPrinter:
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    print(scope["path"])  # finding
+                    wrapped = self.app
+                    await wrapped(scope, receive, send)
+
+            app = FastAPI()
+            app.add_middleware(PathPrinter)
+            """
+        ),
     ],
 )
 

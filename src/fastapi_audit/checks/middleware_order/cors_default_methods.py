@@ -70,6 +70,19 @@ rule = Rule(
             def hook() -> None: ...
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.cors import CORSMiddleware
+
+            app = FastAPI()
+            app.add_middleware(CORSMiddleware)
+
+            @app.post("/leads")
+            def create() -> str:
+                return "created"
+            """
+        ),
     ],
 )
 

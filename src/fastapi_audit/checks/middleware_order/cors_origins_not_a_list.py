@@ -61,6 +61,16 @@ rule = Rule(
             app.mount("/public", public)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.cors import CORSMiddleware
+
+            FRONTEND = "https://app.example.com"
+            app = FastAPI()
+            app.add_middleware(CORSMiddleware, allow_origins=FRONTEND)  # finding
+            """
+        ),
     ],
 )
 

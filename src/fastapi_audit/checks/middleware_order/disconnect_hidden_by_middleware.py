@@ -101,6 +101,29 @@ rule = Rule(
                 return StreamingResponse(ticks())
             """
         ),
+        Bad(
+            """
+            import asyncio
+
+            from fastapi import FastAPI, Request
+
+            app = FastAPI()
+            reports = FastAPI()
+            app.mount("/reports", reports)
+
+            @app.middleware("http")
+            async def passed(request: Request, call_next):
+                return await call_next(request)
+
+            @reports.get("/slow")
+            async def slow(request: Request) -> str:
+                for _ in range(50):
+                    if await request.is_disconnected():  # finding
+                        break
+                    await asyncio.sleep(0.1)
+                return "done"
+            """
+        ),
     ],
 )
 

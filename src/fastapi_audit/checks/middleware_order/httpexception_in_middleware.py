@@ -170,6 +170,76 @@ rule = Rule(
                     return JSONResponse({"detail": refused.detail}, status_code=refused.status_code)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+            from fastapi.responses import JSONResponse
+
+            class NoToken(HTTPException):
+                def __init__(self) -> None:
+                    super().__init__(401, "no token")
+
+            class Limited:
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    if scope["type"] == "http" and len(scope["headers"]) > 50:
+                        raise HTTPException(431, "too many headers")  # finding
+                    await self.app(scope, receive, send)
+
+            app = FastAPI()
+            app.add_middleware(Limited)
+
+            @app.middleware("http")
+            async def check(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    raise NoToken  # finding
+                if "cookie" in request.headers:
+                    raise HTTPException(400, "no cookies", {"X-Why": "cookies"})  # finding
+                if request.url.path == "/teapot":
+                    raise HTTPException(418)  # finding
+                return await call_next(request)
+
+            @app.get("/")
+            def home() -> JSONResponse:
+                return JSONResponse("home")
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, Request
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def check(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    raise HTTPException(401, "no token")  # finding
+                return await call_next(request)
+
+            @app.get("/")
+            def home() -> JSONResponse:
+                return JSONResponse("home")
+            """,
+            fixed="""
+            from fastapi import FastAPI, HTTPException, Request
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            @app.middleware("http")
+            async def check(request: Request, call_next):
+                if "authorization" not in request.headers:
+                    return JSONResponse({"detail": "no token"}, status_code=401)
+                return await call_next(request)
+
+            @app.get("/")
+            def home() -> JSONResponse:
+                return JSONResponse("home")
+            """,
+        ),
     ],
 )
 

@@ -112,6 +112,36 @@ rule = Rule(
                 return await call_next(request)
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+
+            class Recorded:
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    if scope["type"] != "http":
+                        await self.app(scope, receive, send)
+                        return
+                    messages = [await receive()]
+                    while messages[-1].get("more_body"):
+                        messages.append(await receive())
+                    first, again = iter(messages), iter(messages)
+
+                    async def read_first():
+                        return next(first)
+
+                    async def replayed():
+                        return next(again)
+
+                    print(len(await Request(scope, read_first).body()))
+                    await self.app(scope, replayed, send)
+
+            app = FastAPI()
+            app.add_middleware(Recorded)
+            """
+        ),
     ],
 )
 
