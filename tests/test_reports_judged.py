@@ -1,4 +1,4 @@
-"""HTML, JUnit and SARIF before judges of other hands; those that pip cannot bring are asked where they are there."""
+"""HTML, JUnit and SARIF before judges of other hands, which pip and npm bring."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ from fastapi_audit.model import Outcome
 from fastapi_audit.reports import Look, render
 from pages import ROOT
 from programs import ran
-from services import missing
+from services import missing, needed
 from small_project import material, result
 from specimens import hostile, whole
 
@@ -24,6 +24,7 @@ OUTCOMES = tuple(
     result(outcome=each, name=f"rule-{each}", reason="why") for each in Outcome if each is not Outcome.FAIL
 )
 MADE = {"whole": whole(), "hostile": hostile(), "clean": material(), "outcomes": material(results=OUTCOMES)}
+MULTITOOL = "@microsoft/sarif-multitool-linux"
 SAMPLES = sorted(file.name.removesuffix(".html") for file in (ROOT / "reports").glob("*.html"))
 
 
@@ -35,11 +36,15 @@ def pages(name: str) -> list[str]:
     return [*made, *kept]
 
 
-def elsewhere(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"`{name}` is not on the PATH; npm brings it, pip cannot")
-    return path
+def brought(package: str, program: str, folder: Path) -> Path:
+    """A program of a package of npm's, fetched into a folder; what the package itself wants to run there is not run."""
+    words = ["install", "--prefix", str(folder), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+    run = ran(needed("`npm`", shutil.which("npm")), *words, package, cwd=folder)
+    if run.returncode:
+        missing(f"`{package}` cannot be had: {run.stdout.strip()[-200:]}")
+    found = folder / "node_modules" / program
+    found.chmod(0o755)
+    return found
 
 
 @pytest.mark.parametrize("number", range(len(MADE) + len(SAMPLES)))
@@ -52,8 +57,9 @@ def test_the_strict_reader_sees_what_is_wrong() -> None:
         HTMLParser(strict=True).parse(pages("html")[0].replace("</h2>", "<div></h2>", 1))
 
 
+@pytest.mark.slow
 def test_html_validate_has_no_complaint(tmp_path: Path) -> None:
-    validator = elsewhere("html-validate")
+    validator = brought("html-validate@10", ".bin/html-validate", tmp_path)
     (tmp_path / ".htmlvalidate.json").write_text('{"root": true, "extends": ["html-validate:standard"]}')
     for number, text in enumerate(pages("html")):
         (tmp_path / f"{number}.html").write_text(text, "utf-8")
@@ -90,11 +96,11 @@ def test_junit_keeps_the_schema_of_jenkins(junit_schema: xmlschema.XMLSchema10) 
 
 @pytest.mark.slow
 def test_the_multitool_has_no_complaint_but_that_there_is_no_home_page(tmp_path: Path) -> None:
-    multitool = elsewhere("Sarif.Multitool")
+    multitool = brought(f"{MULTITOOL}@5", f"{MULTITOOL}/Sarif.Multitool", tmp_path)
     for number, text in enumerate(pages("sarif")):
         file = tmp_path / f"{number}.sarif"
         file.write_text(text, "utf-8")
-        words = [multitool, "validate", str(file), "--rule-kind", "Sarif;Ghas", "--level", "Error;Warning"]
+        words = [str(multitool), "validate", str(file), "--rule-kind", "Sarif;Ghas", "--level", "Error;Warning"]
         told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120).stdout
 
         assert "Analysis completed successfully" in told
