@@ -31,6 +31,7 @@ coverage: ## Every test, then the lines and branches of src that none of them to
 	$(MAKE) test MEASURED='-m coverage run'
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	$(BIN)/python tests/branches.py
 
 check: style types layers test ## What CI runs
 
