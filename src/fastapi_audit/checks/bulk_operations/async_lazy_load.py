@@ -174,7 +174,7 @@ def _lazy_relationship(expression: Expression, function: Function) -> Class | No
         or (expression.name is not None and row.type_name is None)
     ):
         return None
-    assigned = [s.value for s in row.body.statements_of("assign") if any(t.written == row.text for t in s.targets)]
+    assigned = [s.value for s in row.body.assignments_to(row.text)]
     if len(assigned) != 1 or assigned[0] is None or not any(c.awaited for c in assigned[0].calls):
         return None
     if any(c.target is not None and c.target.speaks_of(LOADED) for c in assigned[0].calls):

@@ -9,6 +9,8 @@ from fastapi_audit.evidence.source.libraries import MODELS, SETTINGS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
 from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Scope, Value
 
+STEPS = 50_000
+"""That any question may take, however many were taken before."""
 _BLOCKS = frozenset({syntax.If, syntax.Loop, syntax.With, syntax.Try, syntax.Handler, syntax.Match, syntax.Case})
 
 
@@ -38,17 +40,24 @@ class Nouns(Program):
         known = self._values.get(key) if asked_in is not None else None
         if known is not None:
             return known
-        with self.evaluation.inferring():
-            self.evaluation.steps = max(self.evaluation.steps, 50_000)
-            try:
-                known = self.evaluation.evaluate(node, scope)
-            except ExhaustedError:
-                known = NOTHING
+        known = self._inferred(node, scope)
         if getattr(node, "asked_in", scope) is scope:
             node.asked_in, node.answer = scope, known
         else:
             self._values[key] = known
         return known
+
+    def _inferred(self, node: syntax.Expr, scope: Scope) -> Value:
+        """As `Evaluation.inferring` does it, by hand: a scan asks a hundred thousand times."""
+        evaluation = self._evaluation
+        kept, evaluation.composing = evaluation.composing, False
+        evaluation.steps = max(evaluation.steps, STEPS)
+        try:
+            return evaluation.evaluate(node, scope)
+        except ExhaustedError:
+            return NOTHING
+        finally:
+            evaluation.composing = kept
 
     def function(self, value: FunctionValue) -> Function:
         receiver = value.receiver.cls if isinstance(value.receiver, Instance) else None

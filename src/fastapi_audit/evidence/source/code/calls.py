@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Call(Expression):
     """A call; a rule that subscribes to it names what it wants with `@rule.check(of=[…])`."""
 
-    __slots__ = ()
+    __slots__ = ("_name",)
     node: syntax.Call
+    _name: str | None
 
     def __init__(self, node: syntax.Call, body: "Body") -> None:
         self.node = node
@@ -34,7 +35,12 @@ class Call(Expression):
     @property
     def name(self) -> str | None:
         """The dotted name of what is called: `time.sleep`, `redis.Redis.get`, `app.services.load`."""
-        return dotted_name(self.body.evaluate(self.node.func))
+        # A body keeps its calls, and dozens of rules ask each of them.
+        try:
+            return self._name
+        except AttributeError:
+            self._name = dotted_name(self.body.evaluate(self.node.func))
+            return self._name
 
     @property
     def method(self) -> str:
