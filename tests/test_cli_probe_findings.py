@@ -82,6 +82,33 @@ def test_the_prototype_blocks_its_event_loop_at_a_line_that_the_probe_names(tmp_
     assert {"GET /features", "GET /leads/company", "GET /leads/search"} <= crashed
 
 
+MANY = """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def answer() -> str:
+    return "done"
+
+
+for number in range(41):
+    app.get(f"/leads/{number}")(answer)
+"""
+
+
+def test_operations_beyond_those_that_were_looked_beside_are_named_and_no_pass(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": MANY})
+
+    ran = probe(tmp_path, "--select", "blocking-call")
+
+    (rule,) = [each for each in json.loads(ran.out)["rules"] if each["name"] == "blocking-call"]
+    assert (rule["outcome"], rule["reason"]) == (
+        "not-run",
+        "beside 40 of 41 operations it was seen whether others wait",
+    )
+
+
 MUTABLE = """\
 from pathlib import Path
 

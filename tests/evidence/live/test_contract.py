@@ -16,6 +16,7 @@ from fastapi_audit.evidence.live.contract import (
     SERVER_ERROR,
     Contract,
     Question,
+    Unmeant,
     examine,
 )
 from fastapi_audit.evidence.live.launch import Launch, Server, launched
@@ -135,6 +136,16 @@ def test_every_broken_promise_is_told_of_its_operation_and_nothing_else(contract
         "GET /names/{name}": set(),
         "GET /open": {IGNORED_AUTH},
     }
+
+
+def test_null_breaks_no_promise_where_no_schema_can_allow_it() -> None:
+    """As Pydantic 1 describes every optional field."""
+    answered = {"response": {"status_code": 200}}
+    null, number = {"message": 'null is not of type "string"\n'}, {"message": '1 is not of type "string"\n'}
+
+    assert Unmeant(refusals=False, never_null=True).covers(null, answered)
+    assert not Unmeant(refusals=False, never_null=True).covers(number, answered)
+    assert not Unmeant(refusals=False, never_null=False).covers(null, answered)
 
 
 @pytest.mark.slow

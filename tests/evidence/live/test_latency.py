@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fastapi_audit.evidence.live.latency import Pace, Planned, Sampling, histogram, sample
+from fastapi_audit.evidence.live.latency import Pace, Planned, Sample, Sampling, histogram, sample
 from fastapi_audit.evidence.live.launch import Launch, launched
 from fastapi_audit.evidence.live.probing import Target
 from fastapi_audit.evidence.live.statistics import quantile
@@ -170,6 +170,59 @@ def test_nothing_is_sent_that_is_not_permitted(server: int) -> None:
     assert not sampling.complete
     assert len(sampling.samples) == 5
     assert len(recorded(server, "/fixed")) == 8
+
+
+def loaded(*operations: Callable[[float], float], status: int = 200) -> Sampling:
+    """Twenty seconds, fifty requests each, of operations that take what they say of the time."""
+    names = [f"GET /{number}" for number in range(len(operations))]
+    moments = [number / 50 for number in range(1000)]
+    return Sampling(
+        tuple(
+            Sample(names[number % len(names)], operations[number % len(names)](at), 0.0, status, at)
+            for number, at in enumerate(moments)
+        ),
+        complete=True,
+    )
+
+
+def verdicts(sampling: Sampling) -> dict[str | None, Verdict]:
+    return {row.operation: row.p95_verdict for row in sampling.rows(lambda _: Target())}
+
+
+def steady(_: float) -> float:
+    return 0.02
+
+
+def one_stall(at: float) -> float:
+    return max(0.02, 11.5 - at) if 10 <= at < 11.5 else 0.02
+
+
+def stalls(at: float) -> float:
+    return 0.02 + max(0.0, 0.5 - at % 4)
+
+
+def slow_tail(at: float) -> float:
+    return 0.3 if round(at * 50) % 17 < 2 else 0.02
+
+
+def test_one_stall_decides_nothing_however_many_requests_waited_for_it() -> None:
+    assert set(verdicts(loaded(one_stall, one_stall)).values()) == {Verdict.INCONCLUSIVE}
+    assert verdicts(loaded(slow_tail))["GET /0"] is Verdict.FAIL
+    assert verdicts(loaded(stalls))["GET /0"] is Verdict.FAIL
+
+
+def test_what_is_slow_together_is_told_from_what_is_slow_alone() -> None:
+    def held_up(*operations: Callable[[float], float]) -> frozenset[str]:
+        return loaded(*operations).held_up(lambda _: Target())
+
+    assert held_up(stalls, stalls, stalls) == {"GET /0", "GET /1", "GET /2"}
+    assert held_up(steady, slow_tail, steady) == frozenset()
+    assert held_up(lambda _: 0.3, lambda _: 0.3) == frozenset()
+
+
+def test_refusals_pass_no_target() -> None:
+    assert set(verdicts(loaded(steady, status=404)).values()) == {Verdict.INCONCLUSIVE}
+    assert set(verdicts(loaded(steady)).values()) == {Verdict.PASS}
 
 
 def test_few_samples_decide_nothing() -> None:

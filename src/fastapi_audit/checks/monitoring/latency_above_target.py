@@ -75,11 +75,18 @@ rule = Rule(
 @rule.check
 def above_target(measured: MeasuredLatency) -> Iterator[Finding]:
     if measured.operation is not None and measured.row.p95_verdict is Verdict.FAIL:
+        together = (
+            "at the same moments as the others: something holds up the whole service. Look for what blocks the event loop, "
+            "or for a pool that is used up."
+        )
+        alone = "one request in twenty waits longer. Find what it waits for under load, or set a target of its own."
         yield Finding(
-            f"`{measured.operation}` is slower than its target: one request in twenty waits longer. Find what it waits for "
-            "under load, or set a target of its own.",
+            f"`{measured.operation}` is slower than its target, {together}"
+            if measured.held_up
+            else f"`{measured.operation}` is slower than its target: {alone}",
             operation=measured.operation,
             observations=(Observation(EvidenceKind.LIVE, measured.interval),),
+            cause="the whole service" if measured.held_up else "",
         )
 
 

@@ -31,6 +31,8 @@ MOST_SUBJECTS = 2_000
 SCHEMA_IN_PAGE = re.compile(r"""(?:url:\s*|spec-url=)["'](/(?!/)[^"'\s?#]{0,200})["']""")
 INTERRUPTED = "the probe was interrupted"
 MESSAGE = 200
+FIRST_CONTACT = 2
+"""Times the patience for a request: FastAPI makes the description when it is first asked for it."""
 ELSEWHERE = ("/api/openapi.json", "/api/v1/openapi.json", "/v1/openapi.json", "/api", "/api/v1")
 """Where else services describe themselves."""
 
@@ -71,7 +73,8 @@ class Conductor:
 
     async def _describe(self, session: Session) -> None:
         """The operations; the first contact too, so that a service that does not answer ends the probe here."""
-        answer = await session.exchange("GET", self.probing.schema, body_limit=SCHEMA_LIMIT)
+        patience = FIRST_CONTACT * self.probing.limits.request_s
+        answer = await session.exchange("GET", self.probing.schema, body_limit=SCHEMA_LIMIT, timeout_s=patience)
         if not answer.answered:
             message = f"{session.client.shown_at} gives no answer: {answer.failure}{_printed(session.server)}"
             raise IncompleteError(message)

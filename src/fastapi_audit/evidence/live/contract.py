@@ -171,13 +171,14 @@ def _read(report: Path, question: Question) -> tuple[list[ExaminedOperation], in
     """The operations in the order of the alphabet, and how many requests were sent."""
     requests: dict[str, int] = {}
     broken: dict[str, dict[str, BrokenPromise]] = {}
+    without_null = next((False for each in _mappings(question.document) if _names_null(each)), True)
     for recorder in _recorders(report):
         operation = _text(recorder.get("label"))
         interactions = recorder.get("interactions") or {}
         requests[operation] = requests.get(operation, 0) + len(interactions)
         found = broken.setdefault(operation, {})
-        automatic = _described_by_fastapi(question.document, operation)
-        for promise in _broken(recorder.get("checks") or {}, interactions, question, automatic=automatic):
+        unmeant = Unmeant(_described_by_fastapi(question.document, operation), without_null)
+        for promise in _broken(recorder.get("checks") or {}, interactions, question, unmeant):
             found.setdefault(promise.check, promise)
     tested = [
         ExaminedOperation(name, count, tuple(broken[name].values()))
@@ -207,12 +208,34 @@ def _described_by_fastapi(document: Mapping[str, Any], operation: str) -> bool:
     return place == {"$ref": REFUSED_BY_FASTAPI}
 
 
-def _broken(checks: Event, interactions: Event, question: Question, *, automatic: bool) -> Iterator[BrokenPromise]:
+def _names_null(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "null" or schema.get("nullable") is True
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeant:
+    """What the description of an operation says though no author meant to."""
+
+    refusals: bool
+    """Its 422 is the one that FastAPI adds."""
+    never_null: bool
+    """No schema of the service allows null, as Pydantic 1 writes them all."""
+
+    def covers(self, failure: Event, interaction: Event) -> bool:
+        """Whether an answer breaks nothing else of its schema."""
+        status = (interaction.get("response") or {}).get("status_code")
+        null = str(failure.get("message") or "").startswith("null is not of type")
+        return (self.refusals and status == REFUSAL) or (self.never_null and null)
+
+
+def _broken(checks: Event, interactions: Event, question: Question, unmeant: Unmeant) -> Iterator[BrokenPromise]:
     for case, nodes in checks.items():
         for node in nodes:
             failure = (node.get("failure_info") or {}).get("failure") or {}
             if node.get("status") == "failure" and node.get("name") in CHECKS and case in interactions:
-                if not _counts(node["name"], interactions[case], automatic=automatic):
+                if node["name"] == SERVER_ERROR and not _crashed(interactions[case]):
+                    continue
+                if node["name"] == SCHEMA_BROKEN and unmeant.covers(failure, interactions[case]):
                     continue
                 title = _text(failure.get("title"))
                 seen = _observation(_text(failure.get("message")) or title, interactions[case])
@@ -220,12 +243,9 @@ def _broken(checks: Event, interactions: Event, question: Question, *, automatic
                 yield BrokenPromise(node["name"], title, _cleaned(seen, question), sent)
 
 
-def _counts(check: str, interaction: Event, *, automatic: bool) -> bool:
+def _crashed(interaction: Event) -> bool:
     """FastAPI answers 500 for a handler that raised; 502, 503 and 504 are said on purpose, of something behind it."""
-    status = (interaction.get("response") or {}).get("status_code")
-    if check == SERVER_ERROR:
-        return bool(status == UNHANDLED)
-    return not (check == SCHEMA_BROKEN and automatic and status == REFUSAL)
+    return bool((interaction.get("response") or {}).get("status_code") == UNHANDLED)
 
 
 def _sent(request: Event, base_url: str) -> Sent | None:
@@ -299,15 +319,23 @@ def _text(value: object) -> str:
 
 def _reference_outside(document: Mapping[str, Any]) -> str:
     """The first `$ref` that leaves the document: following it would ask another host. Empty when there is none."""
+    for each in _mappings(document):
+        target = each.get("$ref")
+        if isinstance(target, str) and not target.startswith("#"):
+            return target
+    return ""
+
+
+def _mappings(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every object in it; one that cannot be searched whole ends in one with a reference that is followed nowhere."""
     left: list[object] = [document]
     for _ in range(REFERENCES):
         if not left:
-            return ""
+            return
         match left.pop():
-            case {"$ref": str(target)} if not target.startswith("#"):
-                return target
             case dict(mapping):
+                yield mapping
                 left.extend(mapping.values())
             case list(values):
                 left.extend(values)
-    return "more than can be searched"
+    yield {"$ref": "more than can be searched"}

@@ -9,17 +9,18 @@ import asyncio
 import math
 import random
 import time
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
 from fastapi_audit.evidence.live.probing import Headers, Target
 from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
 from fastapi_audit.evidence.live.statuses import SERVER_ERROR
-from fastapi_audit.model import LatencyRow
+from fastapi_audit.model import LatencyRow, Verdict
 
 BODY_LIMIT = 5_000_000
 """Bytes of an answer that are read before it counts as endless."""
@@ -27,6 +28,9 @@ BACKLOG_SECONDS = 10.0
 """A timetable that is so far behind is given up: the server does not keep this pace."""
 COARSE_SECONDS = 0.002
 """A timer of the event loop is late by up to so much: the rest is waited for in turns."""
+SLICES, FEWEST_SLICES = 10, 3
+"""Of the time of a load; those in which something must be slow before it is called slow."""
+REFUSAL = 400
 ORDER_SEED = 17
 """Operations follow each other in a fixed random order, so that none keeps step with a periodic stall."""
 
@@ -70,6 +74,8 @@ class Sample:
     """The part of it before the request was sent: it waited for a free slot, or for us."""
     status: int | None
     """`None` when no whole answer came."""
+    meant: float
+    """When it was meant to start, in seconds of one clock for all samples."""
 
     @property
     def failed(self) -> bool:
@@ -85,15 +91,67 @@ class Sampling:
     complete: bool
     """Whether the whole timetable was kept; not when it was stopped, or was too far behind."""
 
+    @property
+    def served(self) -> frozenset[str]:
+        """The operations that answered well or failed, once at least: what a refusal takes says nothing of one."""
+        return frozenset(each.operation for each in self.samples if each.failed or (each.status or 0) < REFUSAL)
+
+    def held_up(self, target_of: Callable[[str | None], Target]) -> frozenset[str]:
+        """The operations that are slow only at moments when most others are too: it is not theirs."""
+        slow = [each for each in self.samples if each.seconds * 1000 > target_of(each.operation).p95_ms]
+        beside: dict[str, list[bool]] = defaultdict(list)
+        known = _Moments(sorted(self.samples, key=lambda each: each.meant), frozenset(map(id, slow)))
+        for each in slow:
+            beside[each.operation].append(known.most_are_slow(each))
+        usual = {each.operation: each for each in self.rows(target_of)}
+        return frozenset(
+            name
+            for name, shared in beside.items()
+            if 2 * sum(shared) > len(shared) and usual[name].p50_ms <= target_of(name).p95_ms
+        )
+
     def rows(self, target_of: Callable[[str | None], Target]) -> Iterator[LatencyRow]:
         """The whole service first, then each operation in the order of the alphabet, each against its own target."""
         if self.samples:
-            yield row(None, self.samples, target_of(None))
+            yield self._row(None, self.samples, target_of(None))
         by_operation: dict[str, list[Sample]] = defaultdict(list)
         for sample in self.samples:
             by_operation[sample.operation].append(sample)
         for operation, samples in sorted(by_operation.items()):
-            yield row(operation, samples, target_of(operation))
+            yield self._row(operation, samples, target_of(operation))
+
+    def _row(self, operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
+        """Undecided where nobody was served, and where all that were slow were so at one moment."""
+        made = row(operation, samples, target)
+        told = self.served & {each.operation for each in samples}
+        passed, failed = made.p95_verdict is Verdict.PASS, made.p95_verdict is Verdict.FAIL
+        if (passed and not told) or (failed and not self._slow_throughout(samples, target)):
+            return replace(made, p95_verdict=Verdict.INCONCLUSIVE)
+        return made
+
+    def _slow_throughout(self, samples: Sequence[Sample], target: Target) -> bool:
+        """Whether the slow ones are spread: an interval takes them for independent, and those of one stall are not."""
+        begun = min(each.meant for each in self.samples)
+        slice_s = (max(each.meant for each in self.samples) - begun) / SLICES
+        slow = (each.meant - begun for each in samples if each.seconds * 1000 > target.p95_ms)
+        return not slice_s or len({int(at / slice_s) for at in slow}) >= FEWEST_SLICES
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """All samples in the order of their time."""
+
+    ordered: Sequence[Sample]
+    slow: Collection[int]
+    """Their identities."""
+
+    def most_are_slow(self, sample: Sample) -> bool:
+        """Whether half of what the others were asked around that time was slow too."""
+        around = sample.seconds / 2
+        first = bisect_left(self.ordered, sample.meant - around, key=lambda each: each.meant)
+        after = bisect_right(self.ordered, sample.meant + around, key=lambda each: each.meant)
+        others = [each for each in self.ordered[first:after] if each.operation != sample.operation]
+        return bool(others) and 2 * sum(id(each) in self.slow for each in others) >= len(others)
 
 
 def row(operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
@@ -161,10 +219,12 @@ class _Timetable:
             for number, each in enumerate(self._order()):
                 intended = begun + number / self.pace.rate
                 await _until(intended)
+                # Where a slot is free it is our own machine that was late, which is nothing that the service did.
+                meant = intended if free.empty() else time.perf_counter()
                 slot = await free.get()
                 if not self._goes_on(intended):
                     break
-                under_way.create_task(self._take(each, slot, intended, free))
+                under_way.create_task(self._take(each, slot, meant, free))
         return Sampling(tuple(self.samples), self.complete)
 
     def _order(self) -> Iterator[Planned]:
@@ -188,7 +248,7 @@ class _Timetable:
         finally:
             free.put_nowait(slot)
         seconds = time.perf_counter() - intended
-        self.samples.append(Sample(each.operation, seconds, sent - intended, status))
+        self.samples.append(Sample(each.operation, seconds, sent - intended, status, intended))
 
 
 @asynccontextmanager

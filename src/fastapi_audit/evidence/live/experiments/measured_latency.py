@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from fastapi_audit.evidence.live.session import Experiment, Phase, Session
+from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
 from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.model import LatencyRow
 
@@ -15,6 +15,8 @@ class MeasuredLatency:
     row: LatencyRow
     statuses: frozenset[int | None] = frozenset()
     """Of its answers; `None` where no whole one came."""
+    held_up: bool = False
+    """Whether it is slow only at moments when most others are too."""
 
     @property
     def operation(self) -> str | None:
@@ -46,9 +48,16 @@ async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
     from fastapi_audit.evidence.live.loading import load  # noqa: PLC0415  a scan imports this module
 
     sampling = await load(session)
+    held_up = sampling.held_up(session.probing.target_of)
     for row in sampling.rows(session.probing.target_of):
         own = (each for each in sampling.samples if row.operation in (None, each.operation))
-        yield MeasuredLatency(row, frozenset(each.status for each in own))
+        yield MeasuredLatency(row, frozenset(each.status for each in own), row.operation in held_up)
+    if sampling.samples and not sampling.served:
+        message = (
+            "every operation that was called refused what it was asked: give credentials with --header-file, or "
+            "arguments in the configuration"
+        )
+        raise NotPossible(message)
 
 
 experiment = Experiment(MeasuredLatency, observe, phase=Phase.MEASURE, needs_operations=True)

@@ -103,7 +103,8 @@ class WaitBeside:
 async def observe(session: Session) -> AsyncIterator[WaitBeside]:
     """Calls every operation that may be called once, and the slow ones again with fast requests beside them."""
     begun, most = time.monotonic(), session.client.budget.seconds_left * SHARE_OF_TIME
-    timed = await _timed(session, most / 2)
+    possible = [each for each in session.callable_operations if each.path() is not None]
+    timed, asked = await _timed(session, possible[:MOST_OPERATIONS], most / 2)
     if not any(each.ok or each.seconds >= SLOW_SECONDS for each in timed.values()):
         message = "no operation that may be called answers well"
         raise NotPossible(message)
@@ -122,23 +123,28 @@ async def observe(session: Session) -> AsyncIterator[WaitBeside]:
             yield WaitBeside(operation.key, at_rest, rounds, watched=watch is not None)
         else:
             left.append(operation.key)
+    if asked < len(possible):
+        why = "" if asked == MOST_OPERATIONS else "; raise --max-time"
+        message = f"beside {asked} of {len(possible)} operations it was seen whether others wait{why}"
+        raise NotPossible(message)
     if left:
         message = f"too little time to look beside slow operations ({len(left)}, such as {left[0]}); raise --max-time"
         raise NotPossible(message)
 
 
-async def _timed(session: Session, seconds: float) -> dict[ServedOperation, Exchange]:
-    """What answered, with one answer of each."""
+async def _timed(
+    session: Session, operations: Sequence[ServedOperation], seconds: float
+) -> tuple[dict[ServedOperation, Exchange], int]:
+    """What answered, with one answer of each, and how many were asked."""
     begun = time.monotonic()
     timed: dict[ServedOperation, Exchange] = {}
-    possible = [each for each in session.callable_operations if each.path() is not None]
-    for operation in possible[:MOST_OPERATIONS]:
+    for asked, operation in enumerate(operations):
         if time.monotonic() - begun > seconds:
-            break
+            return timed, asked
         exchange = await session.call(operation, timeout_s=PATIENCE_SECONDS)
         if exchange.answered and not exchange.failure:
             timed[operation] = exchange
-    return timed
+    return timed, len(operations)
 
 
 async def _rounds(
