@@ -124,6 +124,21 @@ rule = Rule(
                 return {"page": request.query_params["page"]}
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from flask import abort, render_template
+
+            app = FastAPI()
+
+
+            @app.get("/leads/{number}")
+            def lead(number: int) -> str:
+                if number > 10:
+                    abort(404, description="no such lead")  # finding
+                return render_template("lead.html")  # finding
+            """
+        ),
     ],
 )
 

@@ -65,6 +65,19 @@ rule = Rule(
                 return uid
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            LEAD = "/leads/<int:number>"
+            app = FastAPI()
+
+
+            @app.get(LEAD)  # finding
+            def lead(number: int) -> int:
+                return number
+            """
+        ),
     ],
 )
 

@@ -280,6 +280,33 @@ rule = Rule(
                 return lead.dict()
             """
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from pydantic import BaseModel
+
+
+                class Lead(BaseModel):
+                    name: str
+
+                    class Config:
+                        title = "A lead"
+                        orm_mode = True  # finding
+
+
+                app = FastAPI()
+
+
+                @app.post("/leads")
+                def create(lead: Lead) -> str:
+                    return lead.json(indent=2)  # finding
+                """,
+                "requirements.txt": """
+                pydantic==2.12.0
+                """,
+            }
+        ),
     ],
 )
 

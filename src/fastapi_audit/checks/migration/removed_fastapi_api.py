@@ -55,6 +55,25 @@ rule = Rule(
                 return PlainTextResponse("hello")
             """
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+
+
+                def connect() -> None:
+                    print("connected")
+
+
+                app = FastAPI()
+                app.add_event_handler("startup", connect)  # finding
+                """,
+                "requirements.txt": """
+                fastapi==0.140.0
+                starlette==1.0.0
+                """,
+            }
+        ),
         Good(
             """
             from fastapi import FastAPI
@@ -78,6 +97,21 @@ rule = Rule(
 
 
             Service().startup()
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+
+            async def connect() -> None:
+                print("connected")
+
+
+            if hasattr(app, "add_event_handler"):
+                app.add_event_handler("startup", connect)
             """
         ),
     ],

@@ -80,6 +80,20 @@ rule = Rule(
                 return anyio.from_thread.run(request.body)
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+
+            app = FastAPI()
+
+
+            @app.post("/leads")
+            async def create(request: Request) -> dict:
+                pending = request.json()
+                print("reading", request.url.path)
+                return await pending
+            """
+        ),
     ],
 )
 

@@ -74,6 +74,25 @@ rule = Rule(
             app = FastAPI(default_response_class=ORJSONResponse)
             """
         ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from fastapi.responses import ORJSONResponse
+
+                app = FastAPI()
+
+
+                @app.get("/leads")
+                def leads() -> ORJSONResponse:
+                    return ORJSONResponse([])
+                """,
+                "requirements.txt": """
+                fastapi==0.165.0
+                orjson>=3
+                """,
+            }
+        ),
     ],
 )
 

@@ -110,6 +110,26 @@ rule = Rule(
             """,
             live=False,
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from openai import AsyncOpenAI
+            from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+            from prometheus_fastapi_instrumentator import Instrumentator
+
+            OpenAIInstrumentor().instrument()
+            app = FastAPI()
+            client = AsyncOpenAI()
+            Instrumentator().instrument(app)
+
+
+            @app.post("/summaries")
+            async def summarise(text: str) -> str:
+                answer = await client.chat.completions.create(model="small", messages=[{"role": "user", "content": text}])
+                return answer.choices[0].message.content
+            """,
+            live=False,
+        ),
     ],
 )
 

@@ -190,6 +190,21 @@ rule = Rule(
                     ERRORS.labels(type(error).__name__).inc()
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from prometheus_client import Counter
+
+            app = FastAPI()
+            REQUESTS = Counter("requests", "Requests", ["city"])
+
+
+            @app.get("/weather/{city}")
+            def weather(city: str) -> str:
+                REQUESTS.labels(city).inc()  # finding
+                return "sunny"
+            """
+        ),
     ],
 )
 

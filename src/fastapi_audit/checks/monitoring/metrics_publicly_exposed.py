@@ -112,6 +112,30 @@ rule = Rule(
             },
             live=False,  # nginx is part of it
         ),
+        Good(
+            """
+            import base64
+
+            from fastapi import FastAPI, Request
+            from fastapi.responses import Response
+            from prometheus_fastapi_instrumentator import Instrumentator
+            from starlette.middleware.base import BaseHTTPMiddleware
+
+            EXPECTED = "Basic " + base64.b64encode(b"prometheus:from-the-vault").decode()
+
+
+            class BasicAuthMiddleware(BaseHTTPMiddleware):
+                async def dispatch(self, request: Request, call_next) -> Response:
+                    if request.headers.get("authorization") != EXPECTED:
+                        return Response(status_code=401, headers={"www-authenticate": "Basic"})
+                    return await call_next(request)
+
+
+            app = FastAPI()
+            app.add_middleware(BasicAuthMiddleware)
+            Instrumentator().instrument(app).expose(app)
+            """
+        ),
     ],
 )
 

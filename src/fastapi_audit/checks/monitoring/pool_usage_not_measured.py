@@ -89,6 +89,27 @@ rule = Rule(
             Instrumentator().instrument(app)
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from prometheus_client.core import GaugeMetricFamily, REGISTRY
+            from prometheus_fastapi_instrumentator import Instrumentator
+            from sqlalchemy import create_engine
+
+            engine = create_engine("postgresql+psycopg://db/leads")
+            app = FastAPI()
+            Instrumentator().instrument(app).expose(app)
+
+
+            class Connections:
+                def collect(self):
+                    yield GaugeMetricFamily("connections", "Connections in use", value=engine.pool.checkedout())
+
+
+            REGISTRY.register(Connections())
+            """,
+            live=False,
+        ),
     ],
 )
 

@@ -98,6 +98,28 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+                from prometheus_fastapi_instrumentator import Instrumentator
+
+                app = FastAPI()
+                Instrumentator().instrument(app).expose(app)
+                """,
+                "gunicorn.conf.py": """
+                import os
+
+                workers = 4
+                worker_class = "uvicorn_worker.UvicornWorker"
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp/metrics"
+                """,
+                "Procfile": """
+                web: gunicorn main:app
+                """,
+            },
+            live=False,
+        ),
     ],
 )
 

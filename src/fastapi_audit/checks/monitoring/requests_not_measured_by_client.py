@@ -133,6 +133,23 @@ rule = Rule(
                 return []
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI
+            from fastapi.security import APIKeyHeader
+            from prometheus_fastapi_instrumentator import Instrumentator
+
+            app = FastAPI()
+            key = APIKeyHeader(name="x-api-key")  # finding
+            Instrumentator().instrument(app)
+
+
+            @app.get("/leads", dependencies=[Depends(key)])
+            def leads(order: str = "name") -> list:
+                return [2, 1] if order == "age" else [1, 2]
+            """,
+            live=False,
+        ),
     ],
 )
 

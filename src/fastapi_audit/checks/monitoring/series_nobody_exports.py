@@ -104,6 +104,25 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            {
+                "main.py": APP,
+                "deploy/dev/alerts.yml": """
+                groups:
+                  - name: leads
+                    rules:
+                      - alert: NoLeads
+                        expr: rate(leads_created[5m]) == 0
+                """,
+                "deploy/dev/dashboard.json": """
+                {
+                  "title": "Leads",
+                  "schemaVersion": 39,
+                  "panels": [{"targets": [{"expr": "rate(leads_created_count[5m])"}]}]
+                }
+                """,
+            }
+        ),
     ],
 )
 

@@ -81,6 +81,22 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, application_limits=["100/minute"])
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.get("/leads")
+            @limiter.limit("5/minute")
+            def leads(request: Request) -> str:
+                return "ok"
+            """
+        ),
     ],
 )
 

@@ -74,6 +74,22 @@ rule = Rule(
             app.add_api_route("/export", export)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @(limiter.limit("2/minute"))  # finding
+            @app.get("/login")
+            def login(request: Request) -> str:
+                return "ok"
+            """
+        ),
     ],
 )
 

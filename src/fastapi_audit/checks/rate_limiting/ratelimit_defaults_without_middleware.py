@@ -82,6 +82,55 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI
+
+                from limits import limiter
+
+                def create_app() -> FastAPI:
+                    application = FastAPI()
+                    application.state.limiter = limiter
+                    return application
+
+                app = create_app()
+                """,
+                "limits.py": """
+                from slowapi import Limiter
+                from slowapi.util import get_remote_address
+
+                limiter = Limiter(key_func=get_remote_address, default_limits=["5/minute"])  # finding
+                """,
+            }
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, default_limits=["5/minute"])  # finding
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads() -> str:
+                return "ok"
+            """
+        ),
+        Good(
+            """
+            from company.slowapi_limits import LimitMiddleware
+            from fastapi import FastAPI
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, default_limits=["5/minute"])
+            app = FastAPI()
+            app.state.limiter = limiter
+            app.add_middleware(LimitMiddleware)
+            """
+        ),
     ],
 )
 

@@ -88,6 +88,31 @@ rule = Rule(
                 return JSONResponse({"detail": "slow down"}, 429)
             """
         ),
+        Bad(
+            {
+                "main.py": """
+                from fastapi import FastAPI, Request
+                from slowapi import _rate_limit_exceeded_handler
+                from slowapi.errors import RateLimitExceeded
+
+                from limits import limiter
+
+                app = FastAPI()
+                app.add_exception_handler(RateLimitExceeded, _rate_limit_exceeded_handler)  # finding
+
+                @app.get("/leads")
+                @limiter.limit("2/minute")
+                def leads(request: Request) -> str:
+                    return "ok"
+                """,
+                "limits.py": """
+                from slowapi import Limiter
+                from slowapi.util import get_remote_address
+
+                limiter = Limiter(key_func=get_remote_address)
+                """,
+            }
+        ),
     ],
 )
 

@@ -88,6 +88,53 @@ rule = Rule(
                 return ["ada"]
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.delete("/leads", status_code=204)
+            @limiter.limit("20/minute")  # finding
+            def clear(request: Request) -> None:
+                print("cleared")
+            """,
+            fixed="""
+            from fastapi import Response
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.delete("/leads", status_code=204)
+            @limiter.limit("20/minute")
+            def clear(response: Response, request: Request) -> None:
+                print("cleared")
+            """,
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.get("/leads")
+            @limiter.limit("20/minute")  # finding
+            def leads(*, request: Request) -> list[str]:
+                return ["ada"]
+            """
+        ),
     ],
 )
 

@@ -78,6 +78,22 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Good(
+            """
+            import os
+
+            from fastapi import FastAPI
+            from slowapi import Limiter
+            from slowapi.middleware import SlowAPIMiddleware
+            from slowapi.util import get_remote_address
+
+            LIMIT = os.environ.get("LIMIT", "5/minute")
+            limiter = Limiter(key_func=get_remote_address, default_limits=[LIMIT])
+            app = FastAPI()
+            app.state.limiter = limiter
+            app.add_middleware(SlowAPIMiddleware)
+            """
+        ),
     ],
 )
 

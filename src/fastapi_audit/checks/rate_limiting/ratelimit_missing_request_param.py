@@ -124,6 +124,22 @@ rule = Rule(
                 return "ok"
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.get("/leads")
+            @limiter.limit("5/minute")  # finding
+            def leads(*, page: int = 1) -> int:
+                return page
+            """
+        ),
     ],
 )
 

@@ -88,6 +88,23 @@ rule = Rule(
                 return person_id
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_ipaddr, get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address)
+            other = Limiter(key_func=get_ipaddr)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.get("/users/{user_id}")
+            @limiter.limit("3/minute")  # finding
+            def user(request: Request, user_id: int) -> int:
+                return user_id
+            """
+        ),
     ],
 )
 

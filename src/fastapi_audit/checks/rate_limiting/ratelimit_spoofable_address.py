@@ -81,6 +81,25 @@ rule = Rule(
                 return request.headers.get("x-forwarded-for")
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+            from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+            limiter = Limiter(key_func=get_remote_address)
+            app = FastAPI()
+            app.state.limiter = limiter
+            app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=["10.0.0.5"])
+
+            @app.get("/leads")
+            @limiter.limit("2/minute")
+            def leads(request: Request) -> str:
+                return "ok"
+            """,
+            live=False,  # it stands behind a proxy
+        ),
     ],
 )
 

@@ -178,6 +178,26 @@ rule = Rule(
                 return {"tenant": tenant}
             """
         ),
+        Good(
+            """
+            from fastapi import Depends, FastAPI
+            from fastapi_cache import cache
+
+            class Page:
+                def __init__(self, number: int = 1) -> None:
+                    self.number = number
+
+                def __repr__(self) -> str:
+                    return f"Page({self.number})"
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            @cache(expire=60)
+            async def leads(page: Page = Depends()) -> int:
+                return page.number
+            """
+        ),
     ],
 )
 

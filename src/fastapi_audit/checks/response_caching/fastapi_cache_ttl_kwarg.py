@@ -71,6 +71,26 @@ rule = Rule(
                 return {"apple": 3}
             """
         ),
+        Bad(
+            """
+            import os
+
+            from fastapi import FastAPI
+            from fastapi_cache.decorator import cache
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            @cache(ttl=float(os.environ["SECONDS"]))  # finding
+            async def leads() -> int:
+                return 1
+
+            @app.get("/users")
+            @cache(ttl = 60)  # finding
+            async def users() -> int:
+                return 2
+            """
+        ),
     ],
 )
 

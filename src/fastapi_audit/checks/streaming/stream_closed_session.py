@@ -130,6 +130,63 @@ rule = Rule(
                 return StreamingResponse(lines(db.scalars(select(1)).all()))
             """
         ),
+        Bad(
+            {
+                "main.py": """
+                from collections.abc import Iterator
+
+                from fastapi import Depends, FastAPI
+                from fastapi.responses import StreamingResponse
+                from sqlalchemy import create_engine, select
+                from sqlalchemy.orm import Session
+
+                from tables import Lead
+
+                engine = create_engine("postgresql://db/leads")
+                app = FastAPI()
+
+                def get_session() -> Iterator[Session]:
+                    with Session(engine) as session:
+                        yield session
+
+                def rows(session: Session) -> Iterator[str]:
+                    for name in session.scalars(select(Lead.name)):
+                        yield name
+
+                @app.get("/export")
+                def export(session: Session = Depends(get_session)) -> StreamingResponse:
+                    return StreamingResponse(rows(session))  # finding
+                """,
+                "requirements.txt": """
+                fastapi==0.115.0
+                """,
+            }
+        ),
+        Good(
+            """
+            from collections.abc import Iterator
+            from threading import Lock
+
+            from fastapi import FastAPI
+            from fastapi.responses import StreamingResponse
+
+            turn = Lock()
+            nothing = StreamingResponse(iter([]))
+            app = FastAPI()
+
+            def rows() -> Iterator[str]:
+                yield "1"
+
+            @app.get("/export")
+            def export() -> StreamingResponse:
+                with turn:
+                    return StreamingResponse(rows())
+
+            @app.get("/empty")
+            def empty() -> StreamingResponse:
+                return nothing
+            """
+        ),
     ],
 )
 

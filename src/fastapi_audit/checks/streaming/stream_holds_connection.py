@@ -102,6 +102,19 @@ rule = Rule(
                 return StreamingResponse(lines(load(db)))
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.responses import StreamingResponse
+
+            nothing = StreamingResponse(iter([]))
+            app = FastAPI()
+
+            @app.get("/export")
+            def export() -> StreamingResponse:
+                return nothing
+            """
+        ),
     ],
 )
 

@@ -95,6 +95,25 @@ rule = Rule(
                 """,
             }
         ),
+        Good(
+            """
+            import logging
+
+            import uvicorn
+            from fastapi import FastAPI
+
+            logger = logging.getLogger(__name__)
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads() -> str:
+                logger.info("leads read")
+                return "ok"
+
+            if __name__ == "__main__":
+                uvicorn.run(app, log_config="logging.yaml")
+            """
+        ),
     ],
 )
 

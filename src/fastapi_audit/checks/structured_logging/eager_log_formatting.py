@@ -78,6 +78,20 @@ rule = Rule(
                 return name
             """
         ),
+        Good(
+            """
+            import structlog
+            from fastapi import FastAPI
+
+            logger = structlog.get_logger()
+            app = FastAPI()
+
+            @app.get("/leads/{number}")
+            def lead(number: int) -> int:
+                logger.info(lead=f"{number:05}")
+                return number
+            """
+        ),
     ],
 )
 

@@ -119,6 +119,23 @@ rule = Rule(
                     return []
             """
         ),
+        Bad(
+            """
+            import logging
+
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/leads")
+            def leads() -> str:
+                try:
+                    return open("leads.csv").read()
+                except Exception as error:
+                    logging.critical("leads cannot be read: %s", error)  # finding
+                    return "none"
+            """
+        ),
     ],
 )
 

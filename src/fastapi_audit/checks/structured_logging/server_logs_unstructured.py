@@ -97,6 +97,18 @@ rule = Rule(
             app = FastAPI()
             """
         ),
+        Good(
+            """
+            import logging
+
+            import structlog
+            from fastapi import FastAPI
+
+            structlog.configure(processors=[structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()])
+            logging.getLogger("uvicorn.access").disabled = True
+            app = FastAPI()
+            """
+        ),
     ],
 )
 

@@ -83,6 +83,22 @@ rule = Rule(
                 return 1
             """
         ),
+        Bad(
+            """
+            import structlog
+            from fastapi import FastAPI
+
+            processors = [structlog.processors.add_log_level, structlog.processors.JSONRenderer()]
+            structlog.configure(processors=processors)  # finding
+            app = FastAPI()
+
+            @app.get("/users/{user_id}")
+            async def user(user_id: int) -> int:
+                structlog.contextvars.bind_contextvars(user_id=user_id)
+                structlog.get_logger().info("user read")
+                return user_id
+            """
+        ),
     ],
 )
 

@@ -200,6 +200,34 @@ rule = Rule(
                 """,
             }
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, Request
+            from fastapi.security import HTTPBearer
+
+            app = FastAPI()
+            leads = FastAPI()
+            app.mount("/leads", leads)
+            bearer = HTTPBearer()
+
+
+            @app.middleware("http")
+            async def timed(request: Request, call_next):
+                return await call_next(request)
+
+
+            @leads.post("/", dependencies=[Depends(bearer)])
+            def create(name: str) -> int:
+                print("created", name)
+                return 1
+
+
+            @leads.delete("/{number}")  # finding
+            def delete(number: int) -> int:
+                print("deleted", number)
+                return number
+            """
+        ),
     ],
 )
 

@@ -109,6 +109,20 @@ rule = Rule(
                 return RedirectResponse(request.url_for("lead", number=1))
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.responses import RedirectResponse
+
+            HOME = {"url": "https://example.com/", "status_code": 308}
+            app = FastAPI()
+
+
+            @app.get("/")
+            def home() -> RedirectResponse:
+                return RedirectResponse(**HOME)
+            """
+        ),
     ],
 )
 

@@ -119,6 +119,19 @@ rule = Rule(
                 return HTMLResponse("<div id='root'></div>")
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+
+            LEAD = "/leads/{lead_id}"
+            app = FastAPI()
+
+
+            @app.get(LEAD)  # finding
+            def lead(id: int) -> int:
+                return id
+            """
+        ),
     ],
 )
 
@@ -135,7 +148,7 @@ def mismatches(route: Route) -> Iterator[Finding]:
         return
     taken = {name for f in known for p in f.parameters for name in (p.name, alias(p))}
     for missing in [name for name in route.path_parameters if name not in taken]:
-        meant = meant_by(route, missing)
+        meant = meant_by(route, route.function, missing)
         if meant is None and (is_rest(route, missing) or any(hands_on_request(f) for f in known)):
             continue
         if meant is None:
@@ -168,11 +181,8 @@ def alias(parameter: Parameter) -> str:
     return str(getattr(given, "value", parameter.name))
 
 
-def meant_by(route: Route, missing: str) -> Parameter | None:
+def meant_by(route: Route, function: Function, missing: str) -> Parameter | None:
     """The one required parameter of the handler that the path could have meant."""
-    function = route.function
-    if function is None:
-        return None
     absent = [
         p
         for p in function.parameters

@@ -120,6 +120,20 @@ rule = Rule(
                 return (await client.get(link)).json()
             """
         ),
+        Good(
+            """
+            import httpx
+            from fastapi import FastAPI
+
+            RATES = {"url": "https://rates.example.com/today", "timeout": 5}
+            app = FastAPI()
+
+
+            @app.get("/rates")
+            def rates() -> str:
+                return httpx.get(**RATES).text
+            """
+        ),
     ],
 )
 

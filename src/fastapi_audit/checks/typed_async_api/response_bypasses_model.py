@@ -79,6 +79,24 @@ rule = Rule(
                 return JSONResponse({"name": "ada"})
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.responses import JSONResponse
+
+
+            class Problem(JSONResponse):
+                media_type = "application/problem+json"
+
+
+            app = FastAPI()
+
+
+            @app.get("/leads")
+            def leads() -> Problem:
+                return JSONResponse({"title": "moved"})
+            """
+        ),
     ],
 )
 

@@ -145,6 +145,27 @@ rule = Rule(
                 return "up"
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+
+            @app.get("/users/me")
+            @app.get("/users/{user}")
+            def user(user: str = "me") -> str:
+                return user
+
+
+            def page(name: str = "index") -> str:
+                return name
+
+
+            for path in ("/pages/{name}", "/pages/index"):
+                app.add_api_route(path, page)
+            """
+        ),
     ],
 )
 

@@ -153,7 +153,7 @@ def comparisons(function: Function) -> Iterator[Finding]:
             continue
         one, other = expression.operands
         for given, known in ((one, other), (other, one)):
-            if is_secret(known) and from_request(given):
+            if is_secret(known, function) and from_request(given, function):
                 yield expression.finding(
                     f"`{expression.text}` takes longer the more of the secret is right. Use `secrets.compare_digest`",
                     operation=function.reach.operation if function.reach else None,
@@ -167,14 +167,12 @@ def is_query(comparison: Expression) -> bool:
     return comparison.passed_to is not None or any(n.defined_class is not None and n.type_name is None for n in names)
 
 
-def is_secret(expression: Expression) -> bool:
+def is_secret(expression: Expression, function: Function) -> bool:
     if (expression.type_name or "").startswith("hmac."):
         return True
     owner, _, last = (expression.written or "").rpartition(".")
     return (
-        SECRET.search(last) is not None
-        and not from_request(expression)
-        and not is_of_caller(owner, expression.function)
+        SECRET.search(last) is not None and not from_request(expression, function) and not is_of_caller(owner, function)
     )
 
 
@@ -195,11 +193,8 @@ def position_of(parameter: Parameter) -> int:
     return names.index(parameter.name) if parameter.name in names else 0
 
 
-def from_request(expression: Expression) -> bool:
+def from_request(expression: Expression, function: Function) -> bool:
     """Also of what is compared only here: the comparison itself is no check of it."""
-    function = expression.function
-    if function is None:
-        return False
     assigned = [s.value for s in function.statements_of("assign") if any(t.text == expression.text for t in s.targets)]
     if any(o.is_text for e in (expression, *assigned) if e is not None for o in e.origins):
         return True

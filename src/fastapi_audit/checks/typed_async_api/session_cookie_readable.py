@@ -103,6 +103,34 @@ rule = Rule(
                 return request.session["visits"]
             """
         ),
+        Bad(
+            """
+            import secrets
+
+            from fastapi import FastAPI, Response
+
+            app = FastAPI()
+
+            @app.get("/callback")
+            def callback(response: Response) -> str:
+                response.set_cookie("session_id", secrets.token_hex(16), httponly=True)  # finding
+                return "ok"
+            """,
+            live=False,  # no request that the probe sends gets it
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, Response
+
+            app = FastAPI()
+
+            @app.get("/leave")
+            def leave(response: Response) -> str:
+                response.set_cookie("session_id", "")
+                return "ok"
+            """,
+            live=False,  # there is no session to leave
+        ),
     ],
 )
 

@@ -155,11 +155,91 @@ rule = Rule(
                         print(error)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                goodbyes = 0
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except WebSocketDisconnect:  # finding
+                        goodbyes += 1
+                    except Exception:
+                        continue
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, WebSocket
+            from fastapi import WebSocketDisconnect
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                try:
+                    await websocket.send_text("hello")
+                except WebSocketDisconnect:
+                    return
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except Exception:  # finding
+                        continue
+            """,
+            fixed="""
+            from fastapi import FastAPI, WebSocket
+            from fastapi import WebSocketDisconnect
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                try:
+                    await websocket.send_text("hello")
+                except WebSocketDisconnect:
+                    return
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except WebSocketDisconnect:
+                        break
+                    except Exception:
+                        continue
+            """,
+            live=False,
+        ),
+        Good(
+            """
+            from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+            app = FastAPI()
+
+            @app.websocket("/echo")
+            async def echo(websocket: WebSocket) -> None:
+                await websocket.accept()
+                while True:
+                    try:
+                        await websocket.send_text(await websocket.receive_text())
+                    except WebSocketDisconnect:
+                        print("to ask again raises RuntimeError, which nothing catches")
+            """
+        ),
     ],
 )
 
 RECEIVERS = tuple(f"fastapi.WebSocket.receive_{kind}" for kind in ("text", "json", "bytes"))
 GOODBYES = frozenset({"fastapi.WebSocketDisconnect", "Exception", "BaseException"})
+AFTERWARDS = frozenset({"RuntimeError", "Exception", "BaseException"})
+"""What catches the error of asking again, once the client has left."""
 
 
 @rule.check(of=RECEIVERS)
@@ -167,13 +247,16 @@ def receivers(call: Call) -> Iterator[Finding]:
     if not call.loops or not call.loops[0].is_while or not _is_endless(call):
         return
     inside = [t for t in call.tries if t.loops[:1] == call.loops[:1]]
-    handlers = [h for t in inside for h in t.handlers if not GOODBYES.isdisjoint(h.types)]
-    if not handlers or handlers[0].leaves or any(t.final for t in inside):
+    handlers = [h for t in inside for h in t.handlers]
+    first, next_time = (
+        next((h for h in handlers if not kinds.isdisjoint(h.types)), None) for kinds in (GOODBYES, AFTERWARDS)
+    )
+    if first is None or next_time is None or first.leaves or next_time.leaves or any(t.final for t in inside):
         return
-    yield handlers[0].finding(
+    yield first.finding(
         f"This catches the goodbye of the client, and the loop asks `{call.callee.text}` again, for ever: a busy loop that "
         "also keeps the server from stopping. Leave the loop on WebSocketDisconnect.",
-        fix=_fix(handlers[0]),
+        fix=_fix(first),
     )
 
 

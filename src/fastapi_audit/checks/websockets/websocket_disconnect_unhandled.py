@@ -167,6 +167,58 @@ rule = Rule(
                         await websocket.send_text(await websocket.receive_text())
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+            app = FastAPI()
+
+            async def talk(websocket: WebSocket) -> None:
+                name = await websocket.receive_text()
+                while name:
+                    name = await websocket.receive_text()
+
+            @app.websocket("/greet")
+            async def greet(websocket: WebSocket) -> None:
+                await websocket.accept()
+                while True:
+                    await talk(websocket)  # finding
+            """,
+            fixed="""
+            from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+            app = FastAPI()
+
+            async def talk(websocket: WebSocket) -> None:
+                name = await websocket.receive_text()
+                while name:
+                    name = await websocket.receive_text()
+
+            @app.websocket("/greet")
+            async def greet(websocket: WebSocket) -> None:
+                await websocket.accept()
+                try:
+                    while True:
+                        await talk(websocket)
+                except WebSocketDisconnect:
+                    pass
+            """,
+        ),
+        Bad(
+            '''
+            from fastapi import FastAPI, WebSocket
+
+            app = FastAPI()
+
+            @app.websocket("/help")
+            async def help(websocket: WebSocket) -> None:
+                await websocket.accept()
+                while True:
+                    print(await websocket.receive_text())  # finding
+                    await websocket.send_text("""Ask
+            what you like.""")
+            '''
+        ),
     ],
 )
 
@@ -202,7 +254,8 @@ def _unhandled(function: Function, *, looping: bool, depth: int) -> Iterator[Cal
         if target is None or depth > DEEPEST or not call.awaited or target.node is function.node:
             continue
         inner = list(_unhandled(target, looping=repeated, depth=depth + 1))
-        if inner and not any(i.loops for i in inner):
+        # Around the loop here, one `try` catches all that is called from it.
+        if not all(i.loops for i in inner):
             yield call
         else:
             yield from inner
@@ -226,15 +279,13 @@ def _suppresses(manager: Call) -> bool:
 
 
 def _fix(call: Call) -> Fix | None:
-    if not call.loops or call.function is None:
-        return None
-    loop = call.loops[-1]
-    if '"""' in loop.text or "'''" in loop.text or "\\\n" in loop.text:
+    loop, function = call.loops[-1], call.function
+    if function is None or '"""' in loop.text or "'''" in loop.text or "\\\n" in loop.text:
         return None
     indent = " " * (loop.location.column - 1)
     lines = [line and f"    {line}" for line in f"{indent}{loop.text}".split("\n")]
     wrapped = "\n".join(["try:", *lines, f"{indent}except WebSocketDisconnect:", f"{indent}    pass"])
-    return Fix("catch WebSocketDisconnect around the loop", (loop.replace(wrapped), *_import(call.function)), safe=True)
+    return Fix("catch WebSocketDisconnect around the loop", (loop.replace(wrapped), *_import(function)), safe=True)
 
 
 def _import(function: Function) -> Iterator[Edit]:

@@ -98,6 +98,58 @@ rule = Rule(
                     raise WebSocketException(1008)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, WebSocket, WebSocketException
+
+            REFUSED = {"status_code": 403, "detail": "no"}
+            app = FastAPI()
+
+            @app.websocket("/agents")
+            async def agents(websocket: WebSocket) -> None:
+                await websocket.accept()
+                if await websocket.receive_text() != "token":
+                    raise HTTPException(**REFUSED)  # finding
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket) -> None:
+                await websocket.accept()
+                if await websocket.receive_text() != "token":
+                    raise WebSocketException(code=1008)
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI, HTTPException, WebSocket
+            from starlette.exceptions import WebSocketException
+
+            app = FastAPI()
+
+            @app.websocket("/agents")
+            async def agents(websocket: WebSocket) -> None:
+                await websocket.accept()
+                word = await websocket.receive_text()
+                if not word:
+                    raise WebSocketException(code=1007)
+                if word != "token":
+                    raise HTTPException(403)  # finding
+            """,
+            fixed="""
+            from fastapi import FastAPI, HTTPException, WebSocket
+            from starlette.exceptions import WebSocketException
+
+            app = FastAPI()
+
+            @app.websocket("/agents")
+            async def agents(websocket: WebSocket) -> None:
+                await websocket.accept()
+                word = await websocket.receive_text()
+                if not word:
+                    raise WebSocketException(code=1007)
+                if word != "token":
+                    raise WebSocketException(code=1008)
+            """,
+        ),
     ],
 )
 

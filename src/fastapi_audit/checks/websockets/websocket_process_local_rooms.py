@@ -146,6 +146,28 @@ rule = Rule(
                 await Session(websocket).say()
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, WebSocket
+
+            class Feed:
+                def __init__(self) -> None:
+                    self.sockets: list[WebSocket] = []
+
+                async def serve(self, websocket: WebSocket) -> None:
+                    self.sockets.append(websocket)
+                    while True:
+                        await websocket.send_text(await websocket.receive_text())
+
+            feed = Feed()
+            app = FastAPI()
+
+            @app.websocket("/feed")
+            async def join(websocket: WebSocket) -> None:
+                await websocket.accept()
+                await feed.serve(websocket)
+            """
+        ),
     ],
 )
 
@@ -195,11 +217,9 @@ def _spread(method: Function) -> Iterator[str]:
     for call in method.calls:
         if not call.method.startswith("send_"):
             continue
-        for loop in call.loops:
-            if loop.value is None:
-                continue
-            yield _attribute(loop.value)
-            selecting = loop.value.target if isinstance(loop.value, Call) else None
+        for over in (loop.value for loop in call.loops if loop.value is not None):
+            yield _attribute(over)
+            selecting = over.target if isinstance(over, Call) else None
             if selecting is not None and selecting.cls == method.cls:
                 yield from (_attribute(s.value) for s in selecting.statements_of("loop") if s.value is not None)
 

@@ -73,6 +73,57 @@ rule = Rule(
                 await websocket.accept()
             """
         ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, Request, WebSocket
+
+            app = FastAPI()
+
+            async def caller(request: Request) -> str:  # finding
+                return f"{request.method} {request.url.path}"
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket, caller: str = Depends(caller)) -> None:
+                await websocket.accept()
+                await websocket.send_text(caller)
+            """
+        ),
+        Bad(
+            """
+            from fastapi import Depends, FastAPI, Request, WebSocket
+            from fastapi.requests import HTTPConnection
+
+            app = FastAPI()
+
+            def language(connection: HTTPConnection) -> str:
+                return connection.headers.get("accept-language", "en")
+
+            def caller(request: Request) -> str:  # finding
+                return request.headers.get("user-agent", "")
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket, caller=Depends(caller), language=Depends(language)) -> None:
+                await websocket.accept()
+                await websocket.send_text(caller + language)
+            """,
+            fixed="""
+            from fastapi import Depends, FastAPI, Request, WebSocket
+            from fastapi.requests import HTTPConnection
+
+            app = FastAPI()
+
+            def language(connection: HTTPConnection) -> str:
+                return connection.headers.get("accept-language", "en")
+
+            def caller(request: HTTPConnection) -> str:
+                return request.headers.get("user-agent", "")
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket, caller=Depends(caller), language=Depends(language)) -> None:
+                await websocket.accept()
+                await websocket.send_text(caller + language)
+            """,
+        ),
     ],
 )
 

@@ -133,6 +133,22 @@ rule = Rule(
                 await websocket.accept()
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, WebSocket
+            from sessions import SessionBackend
+            from starlette.middleware.authentication import AuthenticationMiddleware
+
+            app = FastAPI()
+            app.add_middleware(AuthenticationMiddleware, backend=SessionBackend())
+
+            @app.websocket("/feed")
+            async def feed(websocket: WebSocket) -> None:
+                await websocket.accept()
+                await websocket.send_text("hello")
+            """,
+            live=False,
+        ),
     ],
 )
 
