@@ -239,6 +239,88 @@ CASES = {
         },
         ["WEBSOCKET /api/ws"],
     ),
+    "routes are objects in lists": (
+        {
+            "main.py": """
+            from fastapi import APIRouter, FastAPI
+            from fastapi.routing import APIRoute
+            from starlette.routing import Mount, Route, WebSocketRoute
+
+            async def plain(request): ...
+            async def socket(websocket): ...
+            def read(): ...
+
+            api = FastAPI(routes=None)
+            api.add_api_route("/read", read)
+            router = APIRouter(prefix="/never", routes=[APIRoute("/listed", read)])
+            app = FastAPI(routes=[Route("/a", plain, methods=["POST"]), APIRoute("/b", read), Mount("/api", app=api)])
+            app.include_router(router, prefix="/router")
+            app.routes.extend([WebSocketRoute("/c", socket), Route("/d", plain)])
+            app.router.routes.append(Route("/e", plain))
+            """
+        },
+        ["POST /a", "GET /b", "GET /router/listed", "WEBSOCKET /c", "GET /d", "GET /e", "GET /api/read"],
+    ),
+    "every method that adds a route": (
+        {
+            "main.py": """
+            from fastapi import FastAPI
+
+            def read(): ...
+            async def socket(websocket): ...
+
+            app = FastAPI()
+            app.add_route("/a", read, ["PUT"])
+            app.add_route("/b", route=read)
+            app.add_api_route("/c", endpoint=read, methods={"delete"})
+            app.add_websocket_route("/d", socket)
+            app.add_api_websocket_route("/e", socket)
+            app.websocket_route("/f")(socket)
+            app.route("/g", ["PATCH"])(read)
+            app.route("/nothing-is-decorated")
+            """
+        },
+        ["PUT /a", "GET /b", "DELETE /c", "WEBSOCKET /d", "WEBSOCKET /e", "WEBSOCKET /f", "PATCH /g"],
+    ),
+    "routers that include each other": (
+        {
+            "main.py": """
+            from fastapi import APIRouter, FastAPI
+
+            one, other = APIRouter(), APIRouter(prefix="/other")
+
+            @other.get("/a")
+            def read(): ...
+
+            one.include_router(other)
+            other.include_router(one)
+            app = FastAPI()
+            app.include_router(one)
+            """
+        },
+        ["GET /other/a"],
+    ),
+    "what is mounted is no application of FastAPI": (
+        {
+            "main.py": """
+            from fastapi import FastAPI
+            from starlette.staticfiles import StaticFiles
+            from third_party import served
+
+            class Static(StaticFiles): ...
+
+            class Own:
+                async def __call__(self, scope, receive, send): ...
+
+            app = FastAPI()
+            app.mount("/static", Static(directory="static"))
+            app.mount("/own", Own())
+            app.mount("/served", served)
+            app.get("/a")(lambda: 1)
+            """
+        },
+        ["GET /a"],
+    ),
 }
 
 
@@ -287,14 +369,33 @@ def test_an_early_return_puts_its_condition_on_what_follows(tmp_path: Path) -> N
         ("app.add_api_route(os.environ['PATH_OF_X'], read)", "route"),
         ("app.include_router(importlib.import_module(os.environ['MODULE']).router)", "router"),
         ("app.mount('/x', load())", "mount"),
+        ("app.mount('/x')", "mount"),
+        ("app.mount('/x', Own())", "mount"),
+        ("app.mount(os.environ['PATH_OF_X'], app)", "mount"),
+        ("app.include_router(APIRouter(), prefix=os.environ['PREFIX'])", "router"),
+        ("app.include_router(load())", "router"),
+        ("own = APIRouter(prefix=os.environ['AT']); own.get('/x')(read); app.include_router(own)", "route"),
+        (
+            "own = APIRouter(prefix=os.environ['AT']); own.include_router(APIRouter()); app.include_router(own)",
+            "router",
+        ),
+        ("app.routes.append(load)", "route"),
+        ("app.routes.append()", "route"),
+        ("app.routes.extend(load())", "route"),
+        ("app.routes.extend([*load()])", "route"),
+        ("app.routes.extend([load()])", "route"),
+        ("FastAPI(routes=load())", "route"),
     ],
 )
 def test_what_only_running_would_tell_is_listed_with_its_place(tmp_path: Path, line: str, kind: str) -> None:
-    imports = "import importlib, os\nfrom fastapi import FastAPI\nfrom somewhere import load\n"
-    text = f"{imports}\ndef read() -> int:\n    return 1\n\napp = FastAPI()\n{line}\n"
+    imports = "import importlib, os\nfrom fastapi import APIRouter, FastAPI\nfrom somewhere import Base, load\n"
+    defined = (
+        "class Own(Base): ...\n\ndef read() -> int:\n    return 1\n\nrouter = APIRouter(prefix=os.environ['AT'])\n"
+    )
+    text = f"{imports}\n{defined}router.get('/x')(read)\napp = FastAPI()\n{line}\n"
     project = read(tmp_path, {"main.py": text})
 
-    assert [(u.kind, u.location and u.location.line) for u in project.source.unresolved] == [(kind, 9)]
+    assert [(u.kind, u.location and u.location.line) for u in project.source.unresolved] == [(kind, 13)]
 
 
 def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> None:
@@ -323,6 +424,44 @@ def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> No
         "CORSMiddleware",
         "GZipMiddleware",
         "TrustedHostMiddleware",
+    ]
+
+
+def test_what_is_given_to_the_constructor_is_known_as_what_is_added(tmp_path: Path) -> None:
+    project = read(
+        tmp_path,
+        {
+            "main.py": """
+            from fastapi import FastAPI
+            from starlette.middleware import Middleware
+            from starlette.middleware.sessions import SessionMiddleware
+            from elsewhere import Refused, cors, more
+
+            class Own(Exception): ...
+            def handle(request, error): ...
+
+            app = FastAPI(
+                middleware=[Middleware(cls=SessionMiddleware, secret_key=more), cors(["*"]), more],
+                exception_handlers={404: handle, Own: handle, Refused: more, ValueError: handle},
+            )
+            app.add_exception_handler(500, handle)
+            """
+        },
+    )
+    (app,) = project.source.apps
+
+    assert [m.name for m in app.middleware] == [
+        "starlette.middleware.sessions.SessionMiddleware",
+        "unknown",
+        "unknown",
+    ]
+    assert [list(m.options) for m in app.middleware] == [["secret_key"], [], []]
+    assert [(h.exception_name, h.handler_name) for h in app.exception_handlers] == [
+        ("404", "main.handle"),
+        ("main.Own", "main.handle"),
+        ("elsewhere.Refused", "elsewhere.more"),
+        ("ValueError", "main.handle"),
+        ("500", "main.handle"),
     ]
 
 

@@ -276,6 +276,122 @@ PROGRAMS = {
             return path
         app.add_api_route(outer(), lambda: 1)
     """,
+    "containers lose what is taken out": """
+        paths = ["/c", "/a"]
+        paths.insert(1, "/b")
+        app.add_api_route(paths[1] + "/second", lambda: 1)
+        paths.remove("/a")
+        seen = {"/x"}
+        seen.add("/y")
+        seen.discard("/x")
+        for path in [*paths, *seen]:
+            app.add_api_route(path, lambda: 1)
+        paths.clear()
+        for path in paths:
+            app.add_api_route(path + "/never", lambda: 1)
+    """,
+    "what is put in order": """
+        for number, path in enumerate(sorted(["/b", "/a"])):
+            app.add_api_route(f"{path}/{number}", lambda: 1)
+        for number, path in enumerate(sorted(["/b", "/a", "/c"], reverse=True)):
+            app.add_api_route(f"{path}/{number}/back", lambda: 1)
+        for number, path in enumerate(reversed(["/b", "/a"])):
+            app.add_api_route(f"{path}/{number}/turned", lambda: 1)
+        for number in sorted([2, 1], key=str):
+            app.add_api_route(f"/{number}", lambda: 1)
+    """,
+    "what is true": """
+        def made(): return "/made"
+        if {"a": 1}:
+            app.add_api_route("/table", lambda: 1)
+        if made:
+            app.add_api_route((made or None)(), lambda: 1)
+        if app and not {}:
+            app.add_api_route(({"k": "/k"} or {})["k"], lambda: 1)
+        app.add_api_route((["/x"] or ["/y"])[0], lambda: 1)
+        app.add_api_route(([] and ["/y"] or ["/n"])[0], lambda: 1)
+    """,
+    "cases fit by their values": """
+        flag = False
+        match "a":
+            case "a" if flag:
+                app.add_api_route("/guarded", lambda: 1)
+            case "a" if not flag:
+                app.add_api_route("/fits", lambda: 1)
+        match "z":
+            case "a" | "b":
+                app.add_api_route("/never", lambda: 1)
+        match "q":
+            case "c" | _:
+                app.add_api_route("/all", lambda: 1)
+        match None:
+            case False:
+                app.add_api_route("/false", lambda: 1)
+            case None:
+                app.add_api_route("/none", lambda: 1)
+    """,
+    "tables and numbers": """
+        table = {**{"a": "/a"}, "b": "/b"}
+        table["c"] = table.setdefault("d", "/c")
+        for key in table:
+            app.add_api_route(table[key] + "/" + key, lambda: 1)
+        try:
+            number = int(float("inf"))
+        except OverflowError:
+            number = int("x") if False else 3
+        app.add_api_route(f"/{0xFFFFFFFF}/{1.5 * 2}", lambda: 1)
+    """,
+    "names of functions and classes": """
+        class Paths: ...
+        def made(): ...
+        Paths.path = "/set"
+        app.add_api_route(Paths.path, lambda: 1)
+        app.add_api_route(f"/{Paths.__name__}/{made.__name__}", lambda: 1)
+        path: str
+        router: APIRouter
+        path = "/declared"
+        router = APIRouter(prefix=path)
+        router.add_api_route("/a", made)
+        app.include_router(router)
+    """,
+    "methods of every kind": """
+        class Paths:
+            @classmethod
+            def of(cls, path): return path + cls.end
+            @staticmethod
+            def at(path): return path + "/static"
+            def own(self): return "/own"
+            end = "/end"
+        class More(Paths):
+            def own(self):
+                return [super(More, self).own() + str(n) for n in (1,)][0]
+            def inner(self):
+                return (lambda: super(More, self).own() + "/inner")()
+        for paths in (Paths(), More()):
+            for path in (paths.of("/a"), paths.at("/b"), paths.own()):
+                app.add_api_route(path, lambda: 1)
+        app.add_api_route(More().inner(), lambda: 1)
+    """,
+    "members of an enumeration": """
+        from enum import Enum
+        class Kind(str, Enum):
+            A = "/a"
+            B = "/b"
+        for kind in Kind:
+            app.add_api_route(kind.value, lambda: 1)
+        app.add_api_route("/made" + Kind("/a").value, lambda: 1)
+    """,
+    "fewer than names": """
+        first, *rest = ("/a",)
+        start, *between, end = ["/b", "/c"]
+        for path in (first, start, end, *rest, *between):
+            app.add_api_route(path, lambda: 1)
+    """,
+    "functions that are half called": """
+        from functools import partial
+        def made(*paths): return "".join(paths)
+        app.add_api_route(partial(partial(made, "/a"), "/b")("/c"), lambda: 1)
+    """,
     "routes that generators give": """
         def paths():
             yield "/a"
@@ -291,6 +407,108 @@ def test_a_program_is_composed_as_python_runs_it(tmp_path: Path, program: str) -
     code = HEAD + cleandoc(program) + "\n"
 
     assert worked_out(tmp_path, code) == really(code)
+
+
+OPEN_PROGRAMS = {
+    "what the environment adds": (
+        """
+        import os
+        paths = ["/a"]
+        paths.extend(os.environ.get("MORE", "").split())
+        if os.environ.get("DEBUG"):
+            paths.extend(["/debug"])
+        for path in paths:
+            app.add_api_route(path, lambda: 1)
+        """,
+        ["/a", "/debug"],
+    ),
+    "what is taken from the end": (
+        """
+        paths = ["/a", "/b"]
+        app.add_api_route(paths.pop(), lambda: 1)
+        app.add_api_route(paths.index("/a"), lambda: 1)
+        """,
+        [],
+    ),
+    "keys that are no constants": (
+        """
+        import os
+        table = {"a": "/a", os.environ: "/b", **os.environ}
+        table["c", "d"] = "/e"
+        table[os.environ["KEY"]] = "/f"
+        for path in table.values():
+            app.add_api_route(path, lambda: 1)
+        """,
+        ["/a", "/b"],
+    ),
+    "an attribute that may be missing": (
+        """
+        class Settings: ...
+        for path in getattr(Settings(), "paths", ["/a"]):
+            app.add_api_route(path, lambda: 1)
+        for path in getattr(Settings(), "table", {"/b": 1}):
+            app.add_api_route(path, lambda: 1)
+        def made(): return "/c"
+        app.add_api_route(getattr(Settings(), "made", made)(), lambda: 1)
+        """,
+        ["/a", "/b", "/c"],
+    ),
+    "a number that cannot be written out": (
+        """
+        number = 1
+        for _ in range(300):
+            number = number << 60
+        app.add_api_route("/" + str(number), lambda: 1)
+        app.add_api_route(f"/{float(number)}", lambda: 1)
+        app.add_api_route("/{:>99999999999}".format("a"), lambda: 1)
+        app.add_api_route("/{1}".format("a"), lambda: 1)
+        app.add_api_route(f"/{int('x')}", lambda: 1)
+        """,
+        [],
+    ),
+    "a pattern that is not only values": (
+        """
+        import os
+        match ("a", "b"):
+            case ("a", other):
+                app.add_api_route("/a", lambda: 1)
+            case _:
+                app.add_api_route(os.environ["P"], lambda: 1)
+        match os.environ["KIND"]:
+            case "b":
+                app.add_api_route("/b", lambda: 1)
+        """,
+        ["/a", "/b"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "paths"), OPEN_PROGRAMS.values(), ids=list(OPEN_PROGRAMS))
+def test_what_is_known_of_an_open_program(tmp_path: Path, program: str, paths: list[str]) -> None:
+    assert worked_out(tmp_path, HEAD + cleandoc(program) + "\n") == paths
+    assert gather(Gathering(tmp_path, use_cache=False)).source.unresolved
+
+
+ENDLESS = [
+    "paths += paths", "paths = [*paths, *paths]", "paths.extend(paths)", "paths = paths + paths", "paths.append(paths)",
+    "paths = [paths, paths]", "paths = [{'a': paths, 'b': paths}]", "paths = f(*paths, *paths)",
+    "text = f'{text}{text}'",
+    "text = text + text", "text = text.replace('a', text)", "text = text.join([text, text])", "number = number << 60",
+    "number = -number - number * 3", "g = partial(g, app)", "A = Annotated[A, number]", "A = Annotated[A, 1] | None",
+    "h = h.path", "h = h()", "h = h[h]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ENDLESS)
+def test_a_program_that_grows_without_end_is_read(tmp_path: Path, line: str) -> None:
+    code = (
+        "from functools import partial\nfrom typing import Annotated\nfrom elsewhere import h\n"
+        "A, number, text, paths = str, 1, 'a', ['GET', 'PUT']\ndef f(*given): return given\ndef g(*given): ...\n"
+        f"for _ in range(400):\n    for _ in range(5):\n        {line}\n"
+        "@app.api_route('/a', methods=paths, tags=[text, number])\ndef a(x: A = g(), y=h): return paths\n"
+    )
+
+    assert worked_out(tmp_path, HEAD + code) == ["/a"]
 
 
 MODULES: dict[str, tuple[dict[str, str], list[str]]] = {

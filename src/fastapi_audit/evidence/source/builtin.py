@@ -1,7 +1,9 @@
 """What builtins, containers and operators do with values that are known."""
 
+import re
 from typing import TYPE_CHECKING
 
+from fastapi_audit.evidence.source.facts import LARGEST, MOST_ELEMENTS
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTERS
 from fastapi_audit.evidence.source.values import (
     NOTHING,
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation import Evaluation
 
 LONGEST = 10_000
-
+_FORMATTED = re.compile(r"\{[^{}]*:")
+"""A replacement field that asks for a width, which may be as wide as memory."""
 _STRING_METHODS = frozenset(
     {
         "lower", "upper", "strip", "lstrip", "rstrip", "replace", "title", "capitalize", "removeprefix", "removesuffix",
@@ -41,32 +44,40 @@ def call_container(
             return _call_listing(owner, method, args, conditional=conditional)
         case Table():
             return _call_table(owner, method, args)
-        case Constant():
+        case _:
             return _call_string(owner, method, args)
 
 
 def _call_listing(owner: Listing, method: str, args: tuple[Value, ...], *, conditional: bool) -> Value:
     match method, args:
         case ("append" | "add", (item,)):
-            owner.items.append(item)
-            owner.open_ended |= conditional
-            if conditional:
-                owner.uncertain.add(id(item))
-        case "insert", (_, item):
-            owner.items.insert(0, item)
+            _insert(owner, len(owner.items), [item], conditional=conditional)
+        case "insert", (Constant(value=int() as at), item):
+            _insert(owner, at, [item], conditional=conditional)
         case ("extend" | "update", (Listing() as more,)):
-            owner.items.extend(more.items)
+            _insert(owner, len(owner.items), more.items, conditional=conditional)
             owner.open_ended |= more.open_ended
-        case ("extend" | "update", _):
-            owner.open_ended = True
         case "copy", ():
             return Listing(owner.kind, list(owner.items), owner.open_ended)
-        case ("remove" | "pop" | "clear" | "discard", _):
+        case "clear", () if not conditional:
+            owner.items.clear()
+            owner.open_ended = False
+        case (("remove" | "discard"), (Constant() as gone,)) if not conditional and gone in owner.items:
+            owner.items.remove(gone)
+        case ("insert" | "extend" | "update" | "remove" | "pop" | "clear" | "discard", _):
             owner.open_ended = True
             return Unknown("an element")
         case _:
             return Unknown()
     return NOTHING
+
+
+def _insert(owner: Listing, at: int, items: list[Value], *, conditional: bool) -> None:
+    room = max(MOST_ELEMENTS - len(owner.items), 0)
+    owner.open_ended |= conditional or len(items) > room
+    if conditional:
+        owner.uncertain.update(id(item) for item in items)
+    owner.items[at:at] = items[:room]
 
 
 def _call_table(owner: Table, method: str, args: tuple[Value, ...]) -> Value:
@@ -100,7 +111,7 @@ def _key(key: object) -> Value:
 
 def _call_string(owner: Constant, method: str, args: tuple[Value, ...]) -> Value:
     text = owner.value
-    if not isinstance(text, str) or method not in _STRING_METHODS:
+    if not isinstance(text, str) or method not in _STRING_METHODS or (method == "format" and _FORMATTED.search(text)):
         return Unknown()
     plain: list[object] = []
     for argument in args:
@@ -141,13 +152,19 @@ def operate(operator: str, operands: list[Value]) -> Value:
         return Constant(found is (operator == "in"), operands[0].is_default)
     if operator == "+" and all(isinstance(o, Listing) for o in operands):
         listings = [o for o in operands if isinstance(o, Listing)]
-        return Listing(listings[0].kind, [i for o in listings for i in o.items], any(o.open_ended for o in listings))
+        return joined(listings[0].kind, listings)
     if operator == "|" and all(isinstance(o, Table) for o in operands):
         tables = [o for o in operands if isinstance(o, Table)]
         return Table({k: v for t in tables for k, v in t.items.items()}, any(t.open_ended for t in tables))
     if operator == "|":
         return next((o for o in operands if o != NOTHING and not isinstance(o, Unknown)), Unknown())
     return _arithmetic(operator, operands)
+
+
+def joined(kind: str, listings: list[Listing]) -> Listing:
+    """One after the other; a program that doubles a list again and again gets no further than we can hold."""
+    items = [item for listing in listings for item in listing.items]
+    return Listing(kind, items[:MOST_ELEMENTS], len(items) > MOST_ELEMENTS or any(x.open_ended for x in listings))
 
 
 def _negated(operand: Value) -> Value:
@@ -169,9 +186,7 @@ def _either(operator: str, operands: list[Value]) -> Value:
             case Listing(open_ended=False) | Table(open_ended=False):
                 if bool(operand.items) is (operator == "or"):
                     return operand
-            case FunctionValue() | ClassValue() | Instance() if operator == "or" and not isinstance(operand, Instance):
-                return operand
-            case Instance() if operator == "or":
+            case FunctionValue() | ClassValue() | Instance() if operator == "or":
                 return operand
             case Constant() if operator == "or" and operand.value:
                 return operand
@@ -200,13 +215,11 @@ def _arithmetic(operator: str, operands: list[Value]) -> Value:
         return Unknown()
     values = [o.value for o in operands if isinstance(o, Constant)]
     is_default = any(o.is_default for o in operands if isinstance(o, Constant))
+    if any(isinstance(v, int | float) and not abs(v) <= LARGEST for v in values):
+        return Unknown()
     match operator, values:
         case "+", [str() as a, str() as b] if len(a) + len(b) < LONGEST:
             return Constant(a + b, is_default)
-        case "/", [str() as a, str() as b]:
-            return Constant(f"{a}/{b}", is_default)
-        case "%", [str(), _]:
-            return Unknown()
         case "+", [int() | float() as x, int() | float() as y]:
             return Constant(x + y, is_default)
         case "-", [int() | float() as x, int() | float() as y]:
@@ -226,9 +239,15 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
 ) -> Value | None:
     """What a function of the standard library gives when its arguments are known; `None` for all others."""
     match name, args:
+        case "functools.partial", (Partial(target=target, args=first, keywords=known), *rest):
+            return Partial(target, (*first, *rest), known | keywords)
         case "functools.partial", (target, *rest):
             return Partial(target, tuple(rest), keywords)
-        case (("list" | "tuple" | "set" | "sorted" | "reversed"), (Listing() as items,)):
+        case "sorted", (Listing() as items,):
+            return _sorted(items, keywords)
+        case "reversed", (Listing() as items,):
+            return Listing("list", items.items[::-1], items.open_ended)
+        case (("list" | "tuple" | "set"), (Listing() as items,)):
             return Listing("list", list(items.items), items.open_ended)
         case (("list" | "tuple" | "set" | "dict"), ()):
             return Table.of(keywords) if name == "dict" else Listing(name, [])
@@ -243,7 +262,7 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
         case "range", (Constant(value=int() as count),) if 0 <= count <= LONGEST:
             return Listing("list", [Constant(n) for n in range(min(count, 400))])
         case "str", (Constant() as text,):
-            return Constant(str(text.value), text.is_default)
+            return text_of([text]) or Unknown()
         case "getattr", (owner, Constant(value=str() as attribute), *default):
             found = evaluation.attribute(owner, attribute)
             return _if_missing(owner, default[0]) if default and isinstance(found, Unknown) else found
@@ -263,8 +282,6 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
             return ModuleValue(file.name, file) if file is not None else External(module)
         case (("typing.cast" | "cast"), (_, value)):
             return value
-        case (("functools.lru_cache" | "functools.cache" | "functools.wraps"), _):
-            return None
         case (("int" | "float" | "bool"), (Constant() as number,)):
             return _number(name, number)
         case _:
@@ -280,8 +297,27 @@ def _number(name: str, given: Constant) -> Value:
     converters: dict[str, type[int | float]] = {"int": int, "float": float, "bool": bool}
     try:
         return Constant(converters[name](given.value), given.is_default)  # type: ignore[arg-type, call-overload]  # a ValueError or TypeError answers for the rest
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return Unknown()
+
+
+def _sorted(listed: Listing, keywords: dict[str, Value]) -> Listing:
+    """In order as far as that is known: of texts, without a key."""
+    backwards = keywords.get("reverse", Constant(value=False))
+    texts = [i for i in listed.items if isinstance(i, Constant) and isinstance(i.value, str)]
+    if len(texts) < len(listed.items) or "key" in keywords or not isinstance(backwards, Constant):
+        return Listing("list", list(listed.items), listed.open_ended)
+    ordered = sorted(texts, key=lambda text: str(text.value), reverse=bool(backwards.value))
+    return Listing("list", [*ordered], listed.open_ended)
+
+
+def text_of(constants: list[Constant]) -> Constant | None:
+    """What `str` and f-strings write; `None` for what is too long, or what Python refuses to write out."""
+    try:
+        text = "".join(str(constant.value) for constant in constants)
+    except ValueError:
+        return None
+    return Constant(text, any(c.is_default for c in constants)) if len(text) <= LONGEST else None
 
 
 def _if_missing(owner: Value, default: Value) -> Value:

@@ -16,7 +16,7 @@ from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of what is extracted, so that old caches are not read."""
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -24,7 +24,8 @@ NEWER = f"has syntax that is newer than Python {PYTHON} and was read as older Py
 
 LONGEST_STRING = 4000
 MOST_ELEMENTS = 2000
-"""Longer literals are data, not composition: they are cut."""
+LARGEST = 10**300
+"""Longer literals are data, not composition: they are cut. Python itself refuses to write out the longest numbers."""
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -209,6 +210,8 @@ def _plain(value: object) -> object:
             return value[:LONGEST_STRING].encode("utf-8", "replace").decode()
         case bytes():
             return value[:LONGEST_STRING]
+        case int() if not -LARGEST < value < LARGEST:
+            return LARGEST if value > 0 else -LARGEST
         case bool() | int() | float() | None:
             return value
         case _:
@@ -425,10 +428,27 @@ def _try(node: ast.Try | ast.TryStar) -> Raw:
     return (TAG[syntax.Try], *_at(node), body, handlers, orelse, final)
 
 
+def _fitting(pattern: ast.pattern) -> list[ast.expr]:
+    """The values that a pattern fits, none for one that fits all; what else it asks for is a name that nobody knows."""
+    match pattern:
+        case ast.MatchValue(value=value):
+            return [value]
+        case ast.MatchSingleton(value=value):
+            return [ast.copy_location(ast.Constant(value), pattern)]
+        case ast.MatchAs(pattern=None):
+            return []
+        case ast.MatchOr(patterns=patterns):
+            each = [_fitting(p) for p in patterns]
+            return [value for values in each for value in values] if all(each) else []
+        case _:
+            inner = [n.value for n in ast.walk(pattern) if isinstance(n, ast.MatchValue)]
+            return [*inner, ast.copy_location(ast.Name("_"), pattern)]
+
+
 def _match(node: ast.Match) -> Raw:
     cases = []
     for case in node.cases:
-        values = [n.value for n in ast.walk(case.pattern) if isinstance(n, ast.MatchValue)]
+        values = _fitting(case.pattern)
         body = _statements(case.body)
         cases.append((TAG[syntax.Case], *_at(case.pattern), _expressions(values), _maybe(case.guard), body))
     return (TAG[syntax.Match], *_at(node), _expression(node.subject), tuple(cases))

@@ -11,6 +11,8 @@ from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionVa
 
 STEPS = 50_000
 """That any question may take, however many were taken before."""
+DEEPEST = 20
+"""Of an `Annotated` in an `Annotated`."""
 _BLOCKS = frozenset({syntax.If, syntax.Loop, syntax.With, syntax.Try, syntax.Handler, syntax.Match, syntax.Case})
 
 
@@ -148,25 +150,21 @@ class Nouns(Program):
                     if isinstance(value, ClassValue) and value.node is node:
                         found.append(self.class_of(value))
                         pending.append((value.body, node.body))
-                elif isinstance(node, syntax.If | syntax.Try | syntax.With):
+                elif type(node) in _BLOCKS:
                     pending.append((scope, syntax.children(node)))
         return found
 
     def metadata(self, node: syntax.Parameter, function: Function) -> list[Value]:
         found: list[Value] = []
         scope = function.definition.scope
-        if node.annotation is not None:
+        # FastAPI looks for `Annotated` at the top alone, not inside `Optional[…]` or `… | None`.
+        if node.annotation is not None and not isinstance(node.annotation, syntax.Operation):
             found.extend(self._annotated(self.evaluate(node.annotation, scope)))
         if node.default is not None:
             found.append(self.evaluate(node.default, scope))
         return found
 
-    def _annotated(self, value: Value) -> Iterator[Value]:
-        if isinstance(value, Instance) and value.type_name in {"typing.Annotated", "typing.Optional", "typing.Union"}:
-            start = 1 if value.type_name == "typing.Annotated" else 0
-            yield from self._annotated(value.args[0]) if value.args else ()
-            for argument in value.args[start:]:
-                if isinstance(argument, Instance) and argument.type_name == "typing.Annotated":
-                    yield from self._annotated(argument)
-                elif start:
-                    yield argument
+    def _annotated(self, value: Value, depth: int = 0) -> Iterator[Value]:
+        if isinstance(value, Instance) and value.is_a("typing.Annotated") and value.args and depth < DEEPEST:
+            yield from self._annotated(value.args[0], depth + 1)
+            yield from value.args[1:]

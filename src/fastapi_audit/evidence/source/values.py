@@ -331,16 +331,26 @@ def dotted_name(value: Value | None) -> str | None:
             return None
 
 
+MOST_VALUES, DEEPEST_VALUE = 20_000, 50
+"""A program may put a list into itself, or twice into another one again and again: what is larger is not known."""
+
+
 def literal(value: Value | None) -> object:
     """The Python constant of a value; lists and tables of constants too; `...` when it is not known."""
+    return value.value if isinstance(value, Constant) else _literal(value, iter(range(MOST_VALUES)), 0)
+
+
+def _literal(value: Value | None, room: "Iterator[int]", depth: int) -> object:
+    if next(room, None) is None or depth > DEEPEST_VALUE:
+        return ...
     match value:
         case Constant():
             return value.value
         case Listing(items=items, open_ended=False):
-            found = [literal(i) for i in items]
+            found = [_literal(i, room, depth + 1) for i in items]
             return ... if ... in found else found
-        case Table(items=items, open_ended=False):
-            known = {k: literal(v) for k, v in items.items()}
+        case Table(items=entries, open_ended=False):
+            known = {k: _literal(v, room, depth + 1) for k, v in entries.items()}
             return ... if ... in known.values() else known
         case _:
             return ...

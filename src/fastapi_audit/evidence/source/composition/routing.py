@@ -11,6 +11,7 @@ from fastapi_audit.evidence.source.composition.sites import location_of
 from fastapi_audit.evidence.source.composition.wrapping import Wrapping
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTE_METHODS, ROUTERS
 from fastapi_audit.evidence.source.values import (
+    NOTHING,
     ClassValue,
     Constant,
     Instance,
@@ -45,9 +46,9 @@ class Routing:
         self.wrapping = wrapping
 
     def registrations(self, owner: Instance, path: Way) -> None:
-        routes = owner.keywords.get("routes")
-        for item in routes.items if isinstance(routes, Listing) else ():
-            self._route_object(item, path, owner, None)
+        if owner.site is not None:
+            given = owner.keywords.get("routes", NOTHING)
+            self._route_objects(given, path, Registration("routes", (), {}, owner.site))
         for entry in list(owner.registrations):
             self._registration(entry, owner, path)
 
@@ -86,11 +87,9 @@ class Routing:
         elif method == "mount":
             self._mount(entry, path)
         elif method in {"routes.append", "routes.insert"}:
-            self._route_object(entry.args[-1] if entry.args else Unknown(), path, owner, entry)
+            self._route_object(entry.args[-1] if entry.args else Unknown(), path, entry)
         elif method == "routes.extend":
-            listed = entry.args[0] if entry.args else Unknown()
-            for item in listed.items if isinstance(listed, Listing) else (Unknown(),):
-                self._route_object(item, path, owner, entry)
+            self._route_objects(entry.args[0] if entry.args else Unknown(), path, entry)
         elif method == DYNAMIC:
             self._lose("route", "the method that registers it is not known", entry)
         elif method in {"on_event", "add_event_handler"}:
@@ -203,14 +202,18 @@ class Routing:
         if app is None or isinstance(app, Unknown) or (isinstance(app, Instance) and _is_open(app)):
             self._lose("mount", "which application is mounted is not known", entry)
 
-    def _route_object(self, item: Value, path: Way, owner: Instance, entry: Registration | None) -> None:
+    def _route_objects(self, listed: Value, path: Way, entry: Registration) -> None:
+        for item in listed.items if isinstance(listed, Listing) else ():
+            self._route_object(item, path, entry)
+        if listed != NOTHING and not (isinstance(listed, Listing) and not listed.open_ended):
+            self._lose("route", "which routes are added is not known", entry)
+
+    def _route_object(self, item: Value, path: Way, entry: Registration) -> None:
         """`Route(...)`, `APIRoute(...)`, `WebSocketRoute(...)`, `Mount(...)` in a list of routes."""
-        site = entry.site if entry is not None else owner.site
         if not isinstance(item, Instance) or item.site is None:
-            if site is not None:
-                self._lose("route", "which route is added is not known", entry or Registration("routes", (), {}, site))
+            self._lose("route", "which route is added is not known", entry)
             return
-        made = Registration("Route", item.args, item.keywords, item.site, None, entry.conditions if entry else ())
+        made = Registration("Route", item.args, item.keywords, item.site, None, entry.conditions, entry.stage)
         if item.is_a("starlette.routing.Mount"):
             self._mount(made, path)
         elif item.is_a("starlette.routing.WebSocketRoute", "fastapi.routing.APIWebSocketRoute"):
@@ -218,6 +221,8 @@ class Routing:
         elif item.is_a("starlette.routing.Route", "fastapi.routing.APIRoute"):
             kind = "http" if item.is_a("fastapi.routing.APIRoute") else "starlette"
             self._route(made, self.app.instance, path, self._methods(made), made.argument("endpoint", 1), kind)
+        else:
+            self._lose("route", "which route is added is not known", made)
 
 
 def _is_open(app: Instance) -> bool:

@@ -17,6 +17,9 @@ from fastapi_audit.evidence.source.values import (
     literal,
 )
 
+_UNKNOWN = Instance(External("starlette.middleware.Middleware"))
+"""What stands in a list of middleware and only running would tell."""
+
 
 class Wrapping:
     """Fills an `App` with everything but routes, in the order in which it is registered."""
@@ -34,10 +37,11 @@ class Wrapping:
             return
         listed = instance.keywords.get("middleware")
         for item in listed.items if isinstance(listed, Listing) else ():
-            if isinstance(item, Instance) and item.args:
-                site = item.site or instance.site
-                entry = Registration("middleware", item.args, item.keywords, site)
-                self.listed.append(Middleware(entry, self.app, self.source, item.args[0], dict(item.keywords)))
+            made = item if isinstance(item, Instance) and item.is_a("starlette.middleware.Middleware") else _UNKNOWN
+            entry = Registration("middleware", made.args, made.keywords, made.site or instance.site)
+            options = {k: v for k, v in made.keywords.items() if k != "cls"}
+            cls = made.argument("cls", 0) or Unknown()
+            self.listed.append(Middleware(entry, self.app, self.source, cls, options))
         handlers = instance.keywords.get("exception_handlers")
         for key, handler in handlers.items.items() if isinstance(handlers, Table) else ():
             exception = key if isinstance(key, ClassValue | External) else Constant(key)

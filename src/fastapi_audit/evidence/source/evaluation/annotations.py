@@ -9,6 +9,9 @@ from fastapi_audit.evidence.source.values import NOTHING, ClassValue, External, 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
 
+DEEPEST = 20
+"""Of aliases of aliases: `A = Annotated[A, …]` in a loop."""
+
 _GENERATORS = (
     "Generator",
     "AsyncGenerator",
@@ -39,19 +42,17 @@ def typed(evaluation: "Evaluation", annotation: syntax.Expr, scope: Scope) -> Va
             return _typed_generic(evaluation, annotation, scope)
         case _:
             with evaluation.inferring():
-                return _typed_value(evaluation, evaluation.evaluate(annotation, scope))
+                return _typed_value(evaluation.evaluate(annotation, scope))
 
 
-def _typed_value(evaluation: "Evaluation", value: Value) -> Value:
+def _typed_value(value: Value, depth: int = 0) -> Value:
     match value:
         case ClassValue():
             return Instance(value)
         case External(name=name):
             return Unknown() if name in {"typing.Any", "object"} else Instance(value)
-        case Instance(cls=External(name="typing.Annotated")) if value.args:
-            return _typed_value(evaluation, value.args[0])
-        case Instance(cls=External(name="typing.Optional")) if value.args:
-            return _typed_value(evaluation, value.args[0])
+        case Instance(cls=External(name="typing.Annotated" | "typing.Optional"), args=(of, *_)) if depth < DEEPEST:
+            return _typed_value(of, depth + 1)
         case Instance(site=None):
             return value
         case _:

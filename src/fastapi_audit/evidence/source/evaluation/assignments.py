@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
-from fastapi_audit.evidence.source.builtin import operate
+from fastapi_audit.evidence.source.builtin import call_container, operate
 from fastapi_audit.evidence.source.values import (
     ClassValue,
     Constant,
@@ -51,7 +51,7 @@ def _declare(evaluation: "Evaluation", node: syntax.Assign, scope: Scope) -> Non
 def _augment(evaluation: "Evaluation", operator: str, target: syntax.Expr, value: Value, scope: Scope) -> Value:
     current = evaluation.evaluate(target, scope)
     if isinstance(current, Listing) and isinstance(value, Listing):
-        current.items.extend(value.items)
+        call_container(current, "extend", (value,), conditional=bool(evaluation.conditions))
         return current
     return operate(operator, [current, value])
 

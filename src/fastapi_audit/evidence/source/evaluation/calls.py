@@ -7,6 +7,7 @@ from fastapi_audit.evidence.source.builtin import call_builtin, call_container
 from fastapi_audit.evidence.source.evaluation.construction import instantiate
 from fastapi_audit.evidence.source.evaluation.foreign import given_by
 from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE, DECORATING, DIRECT, lost, record, start
+from fastapi_audit.evidence.source.facts import MOST_ELEMENTS
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, DYNAMIC, ROUTERS
 from fastapi_audit.evidence.source.values import (
     NOTHING,
@@ -37,7 +38,8 @@ def call(evaluation: "Evaluation", node: syntax.Call, scope: Scope) -> Value:
         owner = evaluation.evaluate(node.func.value, scope)
         if isinstance(owner, Listing | Table) or (isinstance(owner, Constant) and isinstance(owner.value, str)):
             args, _ = _arguments(evaluation, node, scope)
-            return call_container(owner, node.func.attr, args, conditional=bool(evaluation.conditions))
+            is_conditional = bool(evaluation.conditions) or not evaluation.composing
+            return call_container(owner, node.func.attr, args, conditional=is_conditional)
         callee = evaluation.attribute(owner, node.func.attr)
     else:
         callee = evaluation.evaluate(node.func, scope)
@@ -52,7 +54,7 @@ def _arguments(evaluation: "Evaluation", node: syntax.Call, scope: Scope) -> tup
     for written in node.args:
         value = evaluation.evaluate(written, scope)
         if isinstance(written, syntax.Starred):
-            args.extend(value.items if isinstance(value, Listing) else [Unknown("an argument")])
+            args.extend(value.items[:MOST_ELEMENTS] if isinstance(value, Listing) else [Unknown("an argument")])
         else:
             args.append(value)
     keywords: dict[str, Value] = {}
@@ -137,9 +139,6 @@ def _call_method(
     receiver, name = callee.receiver, callee.name
     if receiver.is_a(*COMPOSABLE) and site is not None:
         if name in DECORATING:
-            if name == "route" and len(args) > 1 and isinstance(args[1], FunctionValue):
-                record(evaluation, receiver, "add_route", args, keywords, site, None)
-                return NOTHING
             return Registrar(receiver, name, args, keywords, site)
         if name in DIRECT:
             record(evaluation, receiver, name, args, keywords, site, None)

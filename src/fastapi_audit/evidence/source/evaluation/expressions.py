@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
-from fastapi_audit.evidence.source.builtin import operate
+from fastapi_audit.evidence.source.builtin import joined, operate, text_of
 from fastapi_audit.evidence.source.evaluation.assignments import bind
 from fastapi_audit.evidence.source.evaluation.calls import call
 from fastapi_audit.evidence.source.evaluation.flow import elements, truth
@@ -49,10 +49,9 @@ def _lambda(_evaluation: "Evaluation", node: syntax.Lambda, scope: Scope) -> Val
 
 def _fstring(evaluation: "Evaluation", node: syntax.FString, scope: Scope) -> Value:
     parts = [evaluation.evaluate(p, scope) for p in node.parts]
-    if all(isinstance(p, Constant) for p in parts):
-        is_default = any(isinstance(p, Constant) and p.is_default for p in parts)
-        return Constant("".join(str(p.value) for p in parts if isinstance(p, Constant)), is_default)
-    return Unknown("an f-string of something unknown")
+    known = [p for p in parts if isinstance(p, Constant)]
+    text = text_of(known) if len(known) == len(parts) else None
+    return text or Unknown("an f-string of something unknown")
 
 
 def _collection(evaluation: "Evaluation", node: syntax.Collection, scope: Scope) -> Value:
@@ -62,8 +61,7 @@ def _collection(evaluation: "Evaluation", node: syntax.Collection, scope: Scope)
         if not isinstance(element, syntax.Starred):
             listing.items.append(value)
         elif isinstance(value, Listing):
-            listing.items.extend(value.items)
-            listing.open_ended |= value.open_ended
+            listing = joined(node.kind, [listing, value])
         else:
             listing.open_ended = True
     return listing

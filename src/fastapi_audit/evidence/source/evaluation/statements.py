@@ -8,7 +8,7 @@ from fastapi_audit.evidence.source.evaluation.assignments import assign, bind
 from fastapi_audit.evidence.source.evaluation.definitions import define_class, define_function
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
 from fastapi_audit.evidence.source.evaluation.imports import read_import
-from fastapi_audit.evidence.source.values import NOTHING, Constant, Scope
+from fastapi_audit.evidence.source.values import NOTHING, Constant, Scope, Value
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
@@ -98,23 +98,27 @@ def _try(evaluation: "Evaluation", node: syntax.Try, scope: Scope) -> bool:
 def _match(evaluation: "Evaluation", node: syntax.Match, scope: Scope) -> bool:
     subject = evaluation.evaluate(node.subject, scope)
     text = scope.file.source(node.subject)
+    was_open = False
     for case in node.cases:
-        values = [evaluation.evaluate(v, scope) for v in case.values]
-        known = (
-            isinstance(subject, Constant) and not subject.is_default and all(isinstance(v, Constant) for v in values)
-        )
-        if (
-            known
-            and values
-            and isinstance(subject, Constant)
-            and subject.value not in [v.value for v in values if isinstance(v, Constant)]
-        ):
+        fits = _fits(subject, [evaluation.evaluate(v, scope) for v in case.values])
+        holds = True if case.guard is None else truth(evaluation.evaluate(case.guard, scope))
+        if fits is False or holds is False:
             continue
-        with evaluation.under(None if known else f"match {text}"):
+        is_certain = fits is True and holds is True
+        with evaluation.under(None if is_certain and not was_open else f"match {text}"):
             evaluation.run(case.body, scope)
-        if known:
+        if is_certain:
             break
+        was_open = True
     return False
+
+
+def _fits(subject: Value, values: list[Value]) -> bool | None:
+    """Whether a value is one of those of a pattern; a pattern without any fits everything."""
+    if not values:
+        return True
+    known = [v.value for v in (subject, *values) if isinstance(v, Constant) and not v.is_default]
+    return known[0] in known[1:] if len(known) > len(values) else None
 
 
 STATEMENTS: dict[type[syntax.Node], Callable[..., bool]] = {
