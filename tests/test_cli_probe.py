@@ -94,6 +94,33 @@ from fastapi_audit.__main__ import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 main()
 """
+MEASURED = """\
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
+
+app = FastAPI()
+
+
+@app.middleware("http")
+async def note(request: Request, call_next):
+    with Path("seen.log").open("a") as file:
+        file.write(f"{request.url.path} {request.headers.get('authorization')}\\n")
+    return await call_next(request)
+
+
+@app.get("/leads")
+async def leads() -> list[int]:
+    return []
+
+
+@app.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> PlainTextResponse:
+    if request.headers.get("authorization") != "Bearer scraped-4711":
+        return PlainTextResponse("no", 403)
+    return PlainTextResponse("http_requests_total 1\\n")
+"""
 MOUNTED = """\
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -362,6 +389,22 @@ class TestSecrets:
         assert "acme-4711" not in ran.out + ran.err
         if output_format == "json":
             assert "[redacted]" in ran.out
+
+    @pytest.mark.parametrize("given", [True, False])
+    def test_metrics_are_read_with_a_token_that_goes_nowhere_else(self, given: bool, tmp_path: Path) -> None:  # noqa: FBT001
+        headers = {"headers": "Authorization: Bearer ada\n", "scraper": "Authorization: Bearer scraped-4711\n"}
+        written(tmp_path, {"main.py": MEASURED, **headers})
+        files = ("--header-file", "headers", *(("--metrics-header-file", "scraper") if given else ()))
+
+        ran = probe_app(tmp_path, *files, "--select", "monitoring", "--max-time", "30", "--output-format", "json")
+
+        reasons = {each["reason"] for each in json.loads(ran.out)["figures"]}
+        assert any("/metrics answers 403: its credentials" in each for each in reasons) is not given
+        seen = set((tmp_path / "seen.log").read_text().splitlines())
+        assert ("/metrics Bearer scraped-4711" in seen) is given
+        assert {each for each in seen if "scraped" in each} <= {"/metrics Bearer scraped-4711"}
+        assert "/leads Bearer ada" in seen
+        assert "scraped-4711" not in ran.out + ran.err
 
     @pytest.mark.parametrize(
         ("content", "complaint"),

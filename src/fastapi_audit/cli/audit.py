@@ -36,6 +36,7 @@ def audit(
     max_requests: flags.MaxRequests = None,
     header_file: flags.HeaderFile = None,
     second_header_file: flags.SecondHeaderFile = None,
+    metrics_header_file: flags.MetricsHeaderFile = None,
     p95_target: flags.P95Target = None,
     error_target: flags.ErrorTarget = None,
     select: flags.Select = None,
@@ -84,6 +85,7 @@ def audit(
         max_requests=max_requests,
         header_file=header_file,
         second_header_file=second_header_file,
+        metrics_header_file=metrics_header_file,
         p95_target=p95_target,
         error_target=error_target,
     )

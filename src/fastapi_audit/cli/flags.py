@@ -65,6 +65,7 @@ HeaderFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="`Name: value` lines to send, such as credentials; never shown.")
 ]
 SecondHeaderFile = Annotated[Path | None, typer.Option(metavar="FILE", help="The same of another user.")]
+MetricsHeaderFile = Annotated[Path | None, typer.Option(metavar="FILE", help="The same of who reads `/metrics`.")]
 P95Target = Annotated[str | None, typer.Option(metavar="TIME", help="Largest P95 that passes [200ms].")]
 ErrorTarget = Annotated[str | None, typer.Option(metavar="SHARE", help="Largest error rate that passes [0.1%].")]
 Engine = Annotated[str, typer.Option(metavar="ENGINE", help="What makes the measured load: built-in or locust.")]

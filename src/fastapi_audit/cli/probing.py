@@ -43,6 +43,7 @@ class Wishes:
     max_requests: int | None = None
     header_file: Path | None = None
     second_header_file: Path | None = None
+    metrics_header_file: Path | None = None
     p95_target: str | None = None
     error_target: str | None = None
     engine: str = BUILT_IN
@@ -58,6 +59,7 @@ class Wishes:
             start=self._start(),
             identity=read_identity(self.header_file) if self.header_file else Identity(),
             second=read_identity(self.second_header_file) if self.second_header_file else Identity(),
+            scraper=read_identity(self.metrics_header_file) if self.metrics_header_file else Identity(),
             permissions=Permissions(self.allow_host, self.mutating, self.intrusive),
             limits=Limits(
                 self.max_time or settings.max_time or limits.max_time_s,

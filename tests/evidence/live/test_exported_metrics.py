@@ -63,7 +63,7 @@ def answer(metrics: bytes, status: str = "200 OK") -> Answer:
         (answer(b"<html>hello</html>"), "cannot be read: it is not the text that Prometheus reads"),
         (answer(b"a 1\n" * 400_000), "cannot be read: more than"),
         (answer(b"x" * 3_000_000), "no metrics: /metrics gave cut after"),
-        (answer(b"", "401 Unauthorized"), "give its credentials with --header-file"),
+        (answer(b"", "401 Unauthorized"), "its credentials go into --metrics-header-file"),
         (answer(b"", "404 Not Found"), "no metrics: /metrics gave 404"),
         (always(whole(OPENAPI)), "cannot be read"),
     ],

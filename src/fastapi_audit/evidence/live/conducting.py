@@ -62,9 +62,8 @@ class Conductor:
         """Reaches the service, then makes every experiment that is permitted."""
         async with connected() as http:
             shown = SHOWN_WHEN_STARTED if server else address.url
-            secrets = (*self.probing.identity.secrets, *self.probing.second.secrets)
             folders = _folders(launch) if launch else ()
-            client = Client(address, self.probing.permissions, self.budget, http, shown, secrets, folders)
+            client = Client(address, self.probing.permissions, self.budget, http, shown, self.probing.secrets, folders)
             session = self.gathered.session = Session(self.probing, client, server=server, launch=launch)
             self._tell("reading the description of the service")
             await self._describe(session)

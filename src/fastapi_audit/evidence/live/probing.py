@@ -102,6 +102,8 @@ class Probing:
     identity: Identity = NOBODY
     second: Identity = NOBODY
     """Another user of the same service."""
+    scraper: Identity = NOBODY
+    """Who reads the metrics; the user when nobody else does."""
     permissions: Permissions = field(default_factory=Permissions)
     limits: Limits = field(default_factory=Limits)
     target: Target = field(default_factory=Target)
@@ -119,6 +121,11 @@ class Probing:
     """Processes of Locust."""
     locust_listen: str = ""
     """`HOST:PORT` where its master waits for workers of other machines; all are started here when not given."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no report may show."""
+        return (*self.identity.secrets, *self.second.secrets, *self.scraper.secrets)
 
     def target_of(self, operation: str | None) -> Target:
         """What is asked of an operation, or of the whole service."""

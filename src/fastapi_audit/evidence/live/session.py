@@ -102,6 +102,11 @@ class Session:
         return self.probing.second
 
     @property
+    def scraper(self) -> Identity:
+        """Who reads the metrics."""
+        return self.probing.scraper if self.probing.scraper.headers else self.user
+
+    @property
     def log(self) -> str:
         """What the server that we started has printed; empty for any other."""
         return self.server.log if self.server else ""

@@ -127,13 +127,13 @@ async def _places(session: Session) -> AsyncIterator[Exchange]:
 async def _scraped(session: Session, path: str) -> Exchange:
     from fastapi_audit.evidence.live.scraping import TEXT_LIMIT  # noqa: PLC0415  a scan imports this module
 
-    return await session.exchange("GET", path, headers=ACCEPTED, body_limit=TEXT_LIMIT)
+    return await session.exchange("GET", path, headers=ACCEPTED, identity=session.scraper, body_limit=TEXT_LIMIT)
 
 
 def _refused(asked: Sequence[Exchange]) -> str:
     best = min(asked, key=lambda each: (not each.answered, each.status == NOT_FOUND, each.status >= SERVER_ERROR))
     if best.status in (401, 403):
-        return f"{best.path} answers {best.status}: give its credentials with --header-file to have the figures judged"
+        return f"{best.path} answers {best.status}: its credentials go into --metrics-header-file"
     gave = best.failure or f"{best.status}"
     return f"no metrics: {best.path} gave {gave}; name the place as `metrics` in [tool.fastapi-audit.probe]"
 
