@@ -252,6 +252,40 @@ def test_a_fix_is_applied_when_it_is_safe_or_asked_for(
     assert (repaired in lines, 'note(name, "token")' in lines) == (applied, not applied)
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("{all: [{kind: call}, {pattern: note($X)}]}", EVERYWHERE - {'name, "token'}),
+        ("{all: [{kind: call}, {any: [{pattern: 'note($A, $B)'}, {pattern: nothing()}]}]}", {'name, "token'}),
+        ("{pattern: note($$$A), nthChild: 1, inside: {kind: expression_statement, nthChild: 2n+2}}", {'name, "token'}),
+        (
+            "{kind: expression_statement, has: {pattern: note($$$A)}, nthChild: {position: 1, reverse: true}}",
+            EVERYWHERE - {"load", "timed", 'name, "token'},
+        ),
+        (
+            "{pattern: note($$$A), inside: {kind: decorated_definition, stopBy: {kind: class_definition}}}",
+            {'name, "token', "plain", "feed", "timed", "failed", "begin"},
+        ),
+        ("{kind: call, has: {field: function, regex: ^note$}}", EVERYWHERE),
+        ("{pattern: {context: a = note($X), selector: call}}", EVERYWHERE - {'name, "token'}),
+        ('{pattern: {context: note("plain"), strictness: cst}}', {"plain"}),
+        ("{pattern: {context: 'note(\"plain\")', strictness: signature}}", EVERYWHERE - {'name, "token'}),
+        ("{pattern: 'return storage.fetch($X)'}", {"load"}),
+    ],
+)
+def test_every_key_of_a_rule_says_what_it_says_in_ast_grep(tmp_path: Path, rule: str, expected: set[str]) -> None:
+    head = NOTE.partition("message:")[0] + "message: a note\n"
+    assert functions(scanned(service(tmp_path, f"{head}rule: {rule}\n"))) == expected
+
+
+def test_a_quote_is_short_and_shows_no_text(tmp_path: Path) -> None:
+    project = service(tmp_path, NOTE.replace("note($$$ARGS)", "keep($$$ARGS)"))
+    written(project, {"storage.py": f"keep(one,  'secret', 'x' 'y', {', '.join(f'word{n}' for n in range(40))})\n"})
+    (finding,) = findings(scanned(project))
+    assert finding["message"].startswith("`keep(one, '…', '…' '…', word0, word1, ")
+    assert finding["message"].endswith("…)` is lost; log it")
+
+
 def test_constraints_and_several_rules_in_a_file_do_not_mix(tmp_path: Path) -> None:
     two = (
         NOTE

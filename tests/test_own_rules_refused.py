@@ -75,6 +75,17 @@ def refused(folder: Path, *texts: str | bytes) -> str:
         ("rule: {kind: call}\nbad: [{/etc/x.py: a}]", "0.yml:6: an example's file is a relative path such as"),
         ("rule: {kind: call}\nfixed: [a]", "0.yml:6: `fixed` has more entries than `bad`; they go together"),
         ("rule: {kind: call}\nurl: javascript:alert(1)", "0.yml:6: `url: javascript:alert(1)`: write an address that"),
+        ("rule: {kind: call}\nurl: []", "0.yml:6: `url` takes 1 to 5 entries"),
+        ("rule: {kind: call}\ncwe: CWE-0", "0.yml:6: `cwe: CWE-0`: write it like CWE-209"),
+        ("rule: {kind: call}\ntitle: ~", "0.yml:6: `title` takes text; put it in quotes or behind `|`"),
+        ("rule: {kind: call}\ntitle: ' '", "0.yml:6: `title` is empty; say it"),
+        ("rule: {kind: call}\nconstraints: [X]", "0.yml:6: `constraints` takes a metavariable without `$`, then a"),
+        ("rule: {kind: call}\nfix: f()\nsafe: maybe", "0.yml:7: `safe` is true or false"),
+        ("rule: {kind: call}\nbad: [a]\nfixed: [b]", "0.yml:7: `fixed` shows what `fix` does, and there is none; add"),
+        (f"rule: {{kind: call}}\nbad: [{'a, ' * 21}]", "0.yml:6: `bad` has more than 20 examples; keep the best"),
+        ("rule: {kind: call}\nbad: [{}]", "0.yml:6: an example has 1 to 20 files"),
+        (f"rule: {{kind: call, nthChild: [{'1, ' * 300}]}}", "0.yml:5: more than 200 values; split the rule"),
+        ("rule: {kind: call, nthChild: {position: 1, reverse: 'true'}}", "0.yml:5: `nthChild` takes a number"),
         ("rule: {kind: call\n", "0.yml:"),
     ],
 )  # fmt: skip
@@ -92,6 +103,7 @@ def test_what_cannot_match_or_is_not_meant_is_refused(tmp_path: Path, rule: str,
         (("item: 2", "item: monitorin"), "0.yml:2: no item named `monitorin`; did you mean `monitoring`?"),
         (("low", "fatal"), "0.yml:3: `severity: fatal`: write one of critical, high, medium, low"),
         (("severity: low\n", ""), "0.yml:1: `severity` is missing; add it"),
+        (("message: no\n", ""), "0.yml:1: `message` is missing; add it"),
         (("message: no", "message: about $X"), "0.yml:4: `message` uses `$X`, and not every match"),
         (("message: no", f"message: {'n' * 301}"), "0.yml:4: `message` is longer than 300 characters; shorten it"),
     ],
@@ -155,6 +167,23 @@ def scanned(project: Path, *flags: str | Path) -> Ran:
 def service(folder: Path, rules: str = "audit-rules", **files: str) -> Path:
     given = {"main.py": APPLICATION, "pyproject.toml": CONFIG.replace("audit-rules", rules)}
     return written(folder / "service", given | files)
+
+
+def test_more_rules_than_anyone_needs_are_refused(tmp_path: Path) -> None:
+    rules = "".join(
+        f"- {{name: r-{n}, item: 2, severity: low, message: no, rule: {{kind: call}}}}\n" for n in range(300)
+    )
+
+    told = refused(tmp_path, rules, rules)
+
+    assert told == "1.yml: more than 500 rules in audit-rules; remove what nobody needs"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux has a file that can be opened and not read")
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "0.yml").symlink_to("/proc/self/mem")
+
+    assert refused(tmp_path) == "0.yml: cannot be read: Input/output error"
 
 
 def test_a_refusal_is_one_line_and_code_2_for_every_command(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Tree:
 def discover(root: Path, exclude: Sequence[str] = ()) -> Tree:
     """Lists the files of a project, without ignored, virtual-environment and cache folders."""
     tree = Tree(root)
-    for path in _walk(root, "", [], _spec(exclude), tree):
+    for path in _walk(tree, _spec(exclude)):
         if len(tree.paths) >= MOST_FILES:
             tree.left_out.append(Unresolved("file", f"more than {MOST_FILES} files: the rest was not looked at"))
             break
@@ -71,28 +71,39 @@ def discover(root: Path, exclude: Sequence[str] = ()) -> Tree:
     return tree
 
 
-def _walk(
-    folder: Path, prefix: str, ignores: "list[tuple[str, Spec]]", exclude: "Spec | None", tree: Tree
-) -> Iterator[str]:
+Ignores = tuple[tuple[str, "Spec"], ...]
+"""The patterns that hold in a folder, each with the folder whose `.gitignore` has them."""
+
+
+def _walk(tree: Tree, exclude: "Spec | None") -> Iterator[str]:
+    # Not by recursion: a path may have more folders than Python has frames.
+    pending: list[tuple[str, Ignores]] = [("", ())]
+    while pending:
+        prefix, outer = pending.pop()
+        entries = _entries(tree, prefix)
+        names = {entry.name for entry in entries}
+        if prefix and "pyvenv.cfg" in names:
+            continue
+        spec = _spec(_lines(tree.root / prefix / ".gitignore", tree.root)) if ".gitignore" in names else None
+        ignores = (*outer, (prefix, spec)) if spec else outer
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_symlink() and not _stays_inside(entry, tree.root):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _SKIPPED and not _ignored(f"{path}/", ignores, exclude):
+                    pending.append((f"{path}/", ignores))
+            elif entry.is_file() and not _ignored(path, ignores, exclude):
+                yield path
+
+
+def _entries(tree: Tree, prefix: str) -> "list[os.DirEntry[str]]":
     try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        with os.scandir(tree.root / prefix) as entries:
+            return list(entries)
     except OSError as problem:
         tree.leave_out(prefix or ".", f"cannot be listed: {problem.strerror or problem}")
-        return
-    if any(e.name == "pyvenv.cfg" for e in entries) and prefix:
-        return
-    if any(e.name == ".gitignore" for e in entries):
-        lines = _lines(folder / ".gitignore", tree.root)
-        ignores = [*ignores, (prefix, spec)] if (spec := _spec(lines)) else ignores
-    for entry in entries:
-        path = prefix + entry.name
-        if entry.is_symlink() and not _stays_inside(entry, tree.root):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _SKIPPED and not _ignored(path + "/", ignores, exclude):
-                yield from _walk(Path(entry.path), path + "/", ignores, exclude, tree)
-        elif entry.is_file() and not _ignored(path, ignores, exclude):
-            yield path
+        return []
 
 
 def _stays_inside(link: "os.DirEntry[str]", root: Path) -> bool:
@@ -131,7 +142,7 @@ def _spec(lines: Sequence[str]) -> "Spec | None":
             return None
 
 
-def _ignored(path: str, ignores: "list[tuple[str, Spec]]", exclude: "Spec | None") -> bool:
+def _ignored(path: str, ignores: Ignores, exclude: "Spec | None") -> bool:
     if exclude is not None and exclude.match_file(path):
         return True
     return any(spec.match_file(path[len(prefix) :]) for prefix, spec in ignores)

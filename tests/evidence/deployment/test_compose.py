@@ -213,3 +213,127 @@ def test_what_one_place_asks_for_is_required_of_the_whole_file(reading: Reading)
         }
     ).services
     assert found.required == {"A"}
+
+
+def test_every_long_form_is_read_and_what_is_none_is_passed_over(reading: Reading) -> None:
+    found = service(
+        reading,
+        """
+        services:
+          api:
+            image: acme/api:1
+            env_file: [one.env, {path: two.env, required: false}, {required: true}]
+            volumes:
+              - data:/data
+              - {type: bind, source: ./src, target: /app}
+              - {type: tmpfs, target: /tmp}
+              - [nonsense]
+            secrets: [one, {source: two}, {target: three}]
+            ports:
+              - {target: 80, published: "8080", host_ip: 127.0.0.1}
+              - {published: 81}
+              - 1:2:3:4:5
+              - ${PORTS}
+            environment: [PASSED, [nonsense]]
+            deploy:
+              resources: {limits: {cpus: "0.5"}}
+              update_config: {order: start-first}
+            read_only: true
+            privileged: yes
+        """,
+    )
+    assert [text.value for text in found.env_files] == ["one.env", "two.env"]
+    assert [text.value for text in found.volumes] == ["data:/data", "./src:/app", ":/tmp"]
+    assert [text.value for text in found.secrets] == ["one", "two"]
+    assert [(port.target, port.published, port.is_public) for port in found.ports] == [("80", "8080", False)]
+    assert found.variable("PASSED") is not None
+    assert found.variable("OTHER") is None
+    assert (found.cpu_limit and found.cpu_limit.value, found.update_order and found.update_order.value) == (
+        "0.5",
+        "start-first",
+    )
+    assert (found.read_only, found.privileged) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "programs"),
+    [
+        ("test: curl -f http://localhost", ("curl",)),
+        ("test: [CMD, /usr/bin/curl, -f]", ("curl",)),
+        ("test: [CMD]", ()),
+        ("test: [CMD-SHELL]", None),
+        ("test: [NONE]", None),
+        ("test: []", None),
+        ("test: {a: b}", None),
+        ("disable: true", None),
+    ],
+)
+def test_a_health_check_names_its_programs_or_is_off(
+    reading: Reading, written: str, programs: tuple[str, ...] | None
+) -> None:
+    check = service(reading, f"services:\n  api:\n    image: a\n    healthcheck:\n      {written}").healthcheck
+    assert check is not None
+    assert (check.is_off, check.programs) == (programs is None, programs or ())
+    assert check.location.line == 4
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("'it''s ''a'' b'", "it's 'a' b"),
+        ("'over\n      two\n\n      lines'", "over two\nlines"),
+        (r'"\x41\u00e9\U0001F600"', "Aé😀"),
+        (r'"\uD800\U00999999\UFFFFFFFF"', "���"),
+        (r'"tab\tand\\back\"slash"', 'tab\tand\\back"slash'),
+        ('"joined \\\n      line"', "joined line"),
+        ("plain\n      words", "plain words"),
+        (">-\n      folded\n      words", "folded words"),
+        ("!!str 5", "5"),
+        ("!!str", None),
+        ("~", None),
+    ],
+)
+def test_a_scalar_means_what_yaml_says(reading: Reading, written: str, value: str | None) -> None:
+    user = service(reading, f"services:\n  api:\n    image: a\n    user: {written}").user
+    assert (user and user.value) == value
+
+
+def test_odd_but_valid_yaml_is_read(reading: Reading) -> None:
+    found = service(
+        reading,
+        """
+        %YAML 1.2
+        ---
+        x-none: &none ~
+        services:
+          # a comment between keys
+          api:
+            <<: [*none, {init: true}]
+            image: a
+            command: [uvicorn, app: app]
+            restart: !reset
+            environment: {PASSED, LEVEL: info}
+            ? user
+            : c
+            : d
+        """,
+    )
+    assert (found.init, found.restart, found.user and found.user.value) == (True, None, "c")
+    assert [(variable.name, variable.literal) for variable in found.environment] == [
+        ("PASSED", None),
+        ("LEVEL", "info"),
+    ]
+    assert found.command is not None
+    assert found.command.values == ("uvicorn",)
+
+
+def test_no_key_is_added_where_a_person_has_to_lay_it_out(reading: Reading) -> None:
+    flow = service(reading, "services:\n  api: {image: a}")
+    assert flow.added("restart", "always") is None
+
+
+def test_unknown_replicas_make_the_number_of_workers_unknown(reading: Reading) -> None:
+    text = "services:\n  api:\n    image: a\n    command: uvicorn app:app --workers 2\n    scale: ${COPIES}"
+    (total,) = reading({"compose.yaml": text}).worker_totals
+    assert (total.count, total.least, total.unknown) == (None, 2, ("api: the number of replicas",))
+    assert total.arithmetic == "api: 2 workers x ? replicas = at least 2"

@@ -140,3 +140,18 @@ def test_many_services_that_extend_a_large_one_are_bounded(tmp_path: Path) -> No
     found = deployment.read(tmp_path)
     assert [note.message for note in found.unresolved] == ["compose.yaml extends too much to follow it"]
     assert len(found.services) == 1501
+
+
+def test_more_includes_than_anybody_writes_are_left_out_with_a_note(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("include:\n" + "  - db.yaml\n" * 1001 + "services: {a: {image: b}}\n")
+    (tmp_path / "db.yaml").write_text("services: {db: {image: postgres:17}}\n")
+    found = deployment.read(tmp_path)
+    assert [note.message for note in found.unresolved] == [
+        "compose files include more than 1000 others, the rest is left out"
+    ]
+    assert sorted(s.name for s in found.services) == ["a", "db"]
+
+
+def test_a_broken_file_that_others_include_is_read_and_named_once(reading: Reading) -> None:
+    found = reading({"compose.yaml": "include: [broken.compose.yaml]", "broken.compose.yaml": "a: ["})
+    assert [note.message.partition(" ")[0] for note in found.unresolved] == ["broken.compose.yaml", "compose.yaml"]

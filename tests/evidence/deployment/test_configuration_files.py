@@ -126,3 +126,36 @@ def test_ignore_comments_are_found_in_deployment_files(reading: Reading) -> None
     first, second = reading({"compose.yaml": text}).remarks
     assert (first.line, first.rules, first.reason, first.alone) == (3, ("image-latest-tag",), "built in CI", False)
     assert (second.line, second.rules, second.alone) == (4, (), True)
+
+
+def test_what_monitoring_files_leave_out_is_passed_over(reading: Reading) -> None:
+    files = {
+        "prometheus.yml": """
+            scrape_configs:
+              - static_configs: [{targets: ["api:8000", [nonsense]]}]
+                scrape_interval: "30"
+              - dns_sd_configs: [{names: [api]}]
+            """,
+        "rules.yml": "groups: [{rules: [{expr: up}, {alert: Down}, {record: a, expr: up, for: soon}]}]",
+        "panels.json": '{"panels": [1, {"targets": [{"refId": "A"}]}], "rows": []}',
+        "other.json": '{"a": {"panels": [], "targets": []}}',
+        "list.json": '["panels", "targets", {"panels": [{"targets": []}]}]',
+    }
+    found = reading(files)
+    one, two = found.prometheus[0].jobs
+    assert (one.name, [t.value for t in one.targets], one.interval, one.discovers) == ("", ["api:8000"], 30.0, False)
+    assert (two.discovers, two.interval, two.location.line) == (True, None, 4)
+    assert [(rule.name, rule.is_alert, rule.wait) for rule in found.alerts] == [("a", False, None)]
+    assert [(d.path, d.expressions, d.location.line) for d in found.dashboards] == [("panels.json", (), 1)]
+
+
+def test_every_configuration_file_tells_where_it_stands(reading: Reading) -> None:
+    files = {".env": "A=b", "gunicorn.conf.py": "workers = 2", "redis.conf": "port 1", "postgresql.conf": "port = 1"}
+    found = reading(files | {"start.sh": 'set -o errexit\nexec "$@"'})
+    places = [found.dotenvs[0].location, found.gunicorn_configs[0].location, found.redis_confs[0].location]
+    places += [found.postgres_confs[0].location, found.scripts[0].location]
+    assert [(place.path, place.line) for place in places] == [(path, 1) for path in (*files, "start.sh")]
+    (script,) = found.scripts
+    assert script.stops_on_error
+    assert script.passes_arguments_on is not None
+    assert script.passes_arguments_on.location.line == 2

@@ -103,3 +103,41 @@ def test_an_image_name_tells_its_python_and_whether_it_moves(
 ) -> None:
     base = image(reading, f"FROM {reference}").final.base
     assert (base.python_version, base.moves) == (version, moves)
+
+
+def test_every_form_of_an_instruction_is_read(reading: Reading) -> None:
+    final = image(
+        reading,
+        """
+        # syntax=docker/dockerfile:1
+        # escape=`
+        `
+        FROM --platform=linux/amd64 python:3.13 as Final
+        LABEL owner=me
+        ENV GREETING hello  world
+        ENV UNKNOWN=$NOWHERE
+        ARG PORT=80
+        ENV URL=http://localhost:$PORT
+        RUN ["apt-get", "install", "-y", "curl"]
+        COPY everything
+        COPY ["a b", "/c"]
+        HEALTHCHECK NONE
+        """,
+    ).final
+    assert (final.name, final.base.name, final.text.location.line) == ("final", "python:3.13", 4)
+    greeting = final.env[0]
+    assert (greeting.name, greeting.literal, greeting.location.line) == ("GREETING", "hello  world", 6)
+    assert greeting.value is not None
+    assert (greeting.value.raw, greeting.value.location.column) == ("hello  world", 14)
+    assert final.environment == {"GREETING": "hello  world", "URL": "http://localhost:80"}
+    assert final.system_packages == {"curl"}
+    assert [(tuple(s.value for s in copy.sources), copy.target.value) for copy in final.copies] == [(("a b",), "/c")]
+    assert final.healthcheck is not None
+    assert (final.healthcheck.is_off, final.healthcheck.programs, final.healthcheck.urls) == (True, (), ())
+
+
+@pytest.mark.parametrize("written", ['{"a": 1}', '["a", 1]'])
+def test_json_that_is_no_list_of_words_is_a_shell_form(reading: Reading, written: str) -> None:
+    command = image(reading, f"FROM python\nCMD {written}").final.command
+    assert command is not None
+    assert (command.is_shell_form, command.location.line) == (True, 2)

@@ -1,12 +1,15 @@
 """Whatever stands in a repository: one line each, no crash, bounded time and memory."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from fastapi_audit.evidence import deployment
 from fastapi_audit.evidence.deployment import Deployment
+from fastapi_audit.evidence.files import discover
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -64,6 +67,18 @@ FUNCTIONS = "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; f{n + 1}; }}\n" for n in ran
         ("pyproject.toml", "a=[" + "[" * 200_000, "is not valid TOML"),
         ("Pipfile.lock", '{"default":' * 300_000, "is not valid JSON"),
         ("start.sh", "(" * 200_000, "has more than 100000 characters"),
+        ("start.sh", "a b " * 20_000, "has a line of more than 20000 characters"),
+        ("start.sh", "a|\n" * 20_000, "has more than 2000 pipes and redirections"),
+        ("gunicorn.conf.py", "a = [" + "\\\n" * 40_000, "has more than 20000 characters"),
+        ("compose.yaml", "a: {}: c}\n", "is not valid YAML or JSON near line 1"),
+        ("compose.yaml", "- a\n- b: [c]\n{", "is not valid YAML or JSON near line 2"),
+        ("Dockerfile", "# syntax=docker/dockerfile:1", "it has no FROM"),
+        ("Dockerfile", "\\\n\n  \\", "it has no FROM"),
+        ("nginx.conf", "events {} } server { listen 80; }", "at line 1 that nothing opened"),
+        ("nginx.conf", 'server {\n listen "80;\n}', "near line 2"),
+        ("setup.cfg", b"\xff", "is not UTF-8"),
+        ("pyproject.toml", b"\xff", "is not UTF-8"),
+        ("api-1.0.dist-info/METADATA", b"\xff", "is not UTF-8"),
         ("dashboard.json", '{"panels":[' * 50_000 + '"targets"', "is not valid YAML or JSON"),
     ],
     ids=short,
@@ -90,7 +105,17 @@ def test_what_cannot_be_read_is_named_in_one_line(tmp_path: Path, path: str, con
         ("Dockerfile", "FROM a\nCMD [" + "[" * 400_000 + "\n"),
         ("start.sh", FUNCTIONS + "f0\n"),
         ("start.sh", "if a; then\n" * 9_000),
-        ("gunicorn.conf.py", "a = " + "1+" * 200_000 + "1\n"),
+        ("start.sh", f"a=({'b ' * 9_000})\na+=(c)\n" + 'exec "${a[@]}"\n'),
+        ("gunicorn.conf.py", "a = " + "1+" * 9_000 + "1\n"),
+        ("gunicorn.conf.py", "a = " + "1<<b " * 3_000),
+        ("compose.yaml", "services:\n  a:\n    stop_grace_period: '" + "1" * 900_000 + "'\n"),
+        ("Dockerfile", "FROM a" + " " * 900_000 + "b\n"),
+        ("Procfile", "web: " + "a|" * 40_000 + "\n"),
+        ("postgresql.conf", "a" + " " * 900_000 + "#\n"),
+        ("redis.conf", "a" + " " * 900_000 + "\n"),
+        (".env", "A=b" + " " * 900_000 + "c\n"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\n"\\u0061" = "1"\n' + "\n" * 900_000),
+        ("Pipfile.lock", json.dumps({"default": {f"\xe9{n}": {"version": "==1"} for n in range(100_000)}})),
         ("requirements.txt", "a" + " " * 900_000 + "\n"),
         (".env", "A= " + " #" * 400_000 + "\n"),
         ("api.service", "[Service]\nExecStart=a" + " \\\n" * 100_000),
@@ -145,3 +170,54 @@ def test_a_helm_chart_is_one_note(tmp_path: Path) -> None:
     read(tmp_path, "chart/templates/a.yaml", template)
     (note,) = read(tmp_path, "chart/templates/b.yaml", template).unresolved
     assert note.message == "chart is a Helm chart; its templates are left alone"
+
+
+def test_a_path_of_more_folders_than_frames_or_characters_is_walked_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    for name, depth in (("a", 1_500), ("b" * 200, 30)):
+        place = os.open(tmp_path, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=place)
+            inner = os.open(name, os.O_RDONLY, dir_fd=place)
+            os.close(place)
+            place = inner
+        os.close(place)
+    ended = read(tmp_path, "Procfile", "web: uvicorn app:app")
+    assert len(ended.commands) == 1
+    tree = discover(tmp_path)
+    assert tree.paths == ["Procfile"]
+    (note,) = tree.left_out
+    assert note.message.endswith("cannot be listed: File name too long")
+    # Nothing that calls itself for each folder can remove it.
+    for name in ("a", "b" * 200):
+        subprocess.run(["rm", "-r", str(tmp_path / name)], check=True)  # noqa: S607  as found on the path
+
+
+def test_files_that_are_gone_when_they_are_read_are_named(tmp_path: Path) -> None:
+    found = deployment.read(tmp_path, ["Dockerfile", "deploy/nginx.conf"])
+    assert [note.message for note in found.unresolved] == ["Dockerfile cannot be read: No such file or directory"]
+    assert found.looked_at == ("Dockerfile", "deploy/nginx.conf")
+
+
+def test_more_files_than_anybody_writes_are_left_out_with_a_note(tmp_path: Path) -> None:
+    for number in range(3_001):
+        (tmp_path / f"Procfile.{number}").write_text("web: uvicorn app:app")
+    found = deployment.read(tmp_path)
+    assert len(found.processes) == 3_000
+    assert [note.message for note in found.unresolved] == [
+        "read the first 3000 deployment files only; exclude folders that are none"
+    ]
+
+
+def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
+    for number in range(61):
+        (tmp_path / f"Procfile.{number}").write_text("#" * 999_999 + "\n")
+    found = deployment.read(tmp_path)
+    assert [note.message for note in found.unresolved] == [
+        "Procfile.9 is not read: the deployment files before it are too large together"
+    ]
+
+
+def test_an_index_of_another_program_is_no_index(tmp_path: Path) -> None:
+    read(tmp_path, ".git/index", b"PACK" + b"\0" * 100)
+    (dotenv,) = read(tmp_path, ".env", "A=1").dotenvs
+    assert dotenv.tracked is None

@@ -103,3 +103,25 @@ def test_a_variable_that_is_set_beside_it_is_followed(reading: Reading) -> None:
     text = 'server {\n  set $target "http://api:8000";\n  location / { proxy_pass $target; }\n}'
     (location,) = reading({"nginx.conf": text}).proxy_locations
     assert location.passes_to == ("api:8000",)
+
+
+def test_every_level_tells_where_it_stands_and_what_it_lacks(reading: Reading) -> None:
+    (proxy,) = reading({"deploy/nginx.conf": CONF}).proxies
+    static = proxy.locations[-1]
+    assert (static.pattern, static.passes_to, static.added("internal;")) == ("~ \\.(js|css)$", (), None)
+    assert (proxy.location.line, proxy.servers[0].location.line, proxy.upstreams[0].location.line) == (1, 7, 4)
+    assert proxy.upstreams[0].keepalive is not None
+    assert proxy.upstreams[0].keepalive.value == "16"
+    assert [location.connect_timeout for location in proxy.passing] == [60.0, 60.0, 60.0]
+
+
+def test_a_file_without_server_is_no_proxy_and_one_that_is_broken_is_not_included(reading: Reading) -> None:
+    files = {
+        "nginx.conf": "http {\n  include conf.d/*.conf;\n  server { proxy_pass http://api; }\n}",
+        "conf.d/broken.conf": "server { listen 80;",
+        "conf.d/limits.conf": "limit_req_zone $a zone=b:1m rate=1r/s;\nmap $a $b { default 1; }",
+    }
+    found = reading(files)
+    assert [(proxy.path, proxy.complete) for proxy in found.proxies] == [("nginx.conf", False)]
+    assert [note.message.partition(" ")[0] for note in found.unresolved] == ["conf.d/broken.conf"]
+    assert reading({"nginx.conf": "upstream api { server api:8000; }"}).proxies == ()

@@ -187,3 +187,18 @@ def test_extras_and_groups_count_by_what_they_are_for(reading: Reading) -> None:
         ("structlog", None),
     ]
     assert not any(found.asks_for(name) for name in ("pytest", "mypy", "ruff", "python"))
+
+
+def test_what_names_no_version_or_python_is_passed_over(reading: Reading) -> None:
+    files = {
+        "Pipfile.lock": """
+            {"default": {"a": {"git": "x"}, "b": 3, "\\u0063": {"version": "==1.0"}, "d": {"version": "==2"}}}
+            """,
+        "api-1.0.dist-info/METADATA": "Name: api\nRequires-Dist: ./local\nRequires-Dist: fastapi==0.110.0\n",
+        ".python-version": "pypy3.10",
+        "runtime.txt": "python-3.12.1",
+    }
+    found = reading(files).requirements
+    assert found.versions == {"c": "1.0", "d": "2", "fastapi": "0.110.0"}
+    assert [(r.name, r.location.column) for r in found.all if r.locked] == [("c", 1), ("d", 1)]
+    assert [python.specifier for python in found.python] == ["3.12.1"]

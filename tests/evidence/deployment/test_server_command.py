@@ -1,5 +1,7 @@
 """The one model of how a server is started."""
 
+import json
+
 import pytest
 
 from deployed import Reading
@@ -56,6 +58,11 @@ def test_a_setting_says_where_it_was_decided(reading: Reading) -> None:
         ("python3 -u -m debugpy --listen 0.0.0.0:5678 -m uvicorn app:app", Program.UVICORN),
         ("gosu app uvicorn app:app", Program.UVICORN),
         ("bash -c 'exec uvicorn app:app'", Program.UVICORN),
+        ("bash -euo pipefail -c 'exec uvicorn app:app'", Program.UVICORN),
+        ("tini -g -- uvicorn app:app", Program.UVICORN),
+        ("timeout 30 uvicorn app:app", Program.UVICORN),
+        ("python -m coverage run -m uvicorn app:app", Program.UVICORN),
+        ("python -X dev -m poetry run gunicorn app:app", Program.GUNICORN),
     ],
 )
 def test_a_server_is_found_behind_what_stands_in_front_of_it(reading: Reading, written: str, program: Program) -> None:
@@ -235,6 +242,20 @@ def test_a_procfile_and_a_systemd_unit_are_read(reading: Reading) -> None:
     assert (web.home, web.workers.number) == (Home.PROCFILE, 4)
     assert (unit.home, unit.workers.number, unit.host.value) == (Home.SYSTEMD, 2, "0.0.0.0")  # noqa: S104  a fact read, nothing listens
     assert unit.receives_signals is True
+    assert {process.name: process.location.line for process in reading(files).processes} == {
+        "web": 1,
+        "release": 2,
+        "api": 3,
+    }
+
+
+def test_a_unit_that_starts_nothing_and_words_that_set_nothing_are_passed_over(reading: Reading) -> None:
+    files = {
+        "backup.service": "[Service]\nType=oneshot",
+        "api.service": "[Service]\nEnvironment=PASSED WEB_CONCURRENCY=3\nExecStart=-uvicorn app:app",
+    }
+    (process,) = reading(files).processes
+    assert [(variable.name, variable.literal) for variable in process.environment] == [("WEB_CONCURRENCY", "3")]
 
 
 def test_a_production_overlay_takes_the_command_of_the_base_file_out_of_production(reading: Reading) -> None:
@@ -273,6 +294,24 @@ def test_uvicorn_run_in_python_is_the_same_model() -> None:
     command = python_command(call, keywords)
     assert (command.target.value, command.workers.number, command.reload.known) == ("main:app", 4, False)
     assert (command.workers.text and command.workers.text.raw, command.host.value) == ("4", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "fastapi deploy",
+        "fastapi",
+        "poetry shell",
+        "tini",
+        "bash",
+        "bash -l -c",
+        "sh -e missing.sh",
+        "python -m app uvicorn",
+        "python -m debugpy --listen 5678 app.py",
+    ],
+)
+def test_a_command_line_that_comes_to_no_server_starts_none(reading: Reading, written: str) -> None:
+    assert reading(image(f"CMD {json.dumps(written.split())}")).commands == ()
 
 
 @pytest.mark.parametrize("written", ["gunicorn --help", "uvicorn --version", "gunicorn --check-config app:app"])
@@ -352,3 +391,129 @@ def test_no_option_is_added_where_entrypoint_and_command_share_the_words(reading
         {"Dockerfile": 'FROM python:3.13-slim\nENTRYPOINT ["uvicorn", "main:app"]\nCMD ["--workers", "2"]\n'}
     ).commands
     assert command.with_option("--port", "80") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "workers"),
+    [
+        ("export WEB_CONCURRENCY=3\nexec uvicorn app:app", "3"),
+        ("WEB_CONCURRENCY=3\nexport WEB_CONCURRENCY\nexec uvicorn app:app", "3"),
+        ("WEB_CONCURRENCY=3\nexec uvicorn app:app", "1"),
+        ("export WEB_CONCURRENCY\nexec uvicorn app:app", "1"),
+        ("WEB_CONCURRENCY=3 uvicorn app:app", "3"),
+        ("WEB_CONCURRENCY=3 exec uvicorn app:app", "3"),
+        ("declare -x A=1 WEB_CONCURRENCY=3\nuvicorn app:app", "3"),
+        ("until nc -z db 5432; do uvicorn --version; done\nuvicorn app:app --workers 3", "3"),
+        ("while true; do uvicorn app:app --workers 3; done", "3"),
+        ("for n in 1; do uvicorn app:app --workers 3; done", "3"),
+        (r'uvicorn app:app --workers "\3"', r"\3"),
+        (r"uvicorn app:app --workers \3", "3"),
+        ("uvicorn app:app \\\n  --workers 3", "3"),
+        ("args=()\nuvicorn app:app --workers 3 <<< none", "3"),
+        ('uvicorn "app:app', "1"),
+    ],
+)
+def test_a_script_sets_what_the_server_runs_with(reading: Reading, script: str, workers: str) -> None:
+    assert only(reading({"start.sh": script}).commands).workers.value == workers
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "certain"),
+    [
+        ("$ONE", "1", True),
+        ("${NONE:-2}", "2", False),
+        ("${BLANK:-2}", "2", True),
+        ("${BLANK-2}", "", True),
+        ("${ONE:-2}", "1", True),
+        ("${ONE:+3}", "3", True),
+        ("${ONE+${NONE:-4}}", "4", False),
+        ("${BLANK:+3}", "", True),
+        ("${NONE:+3}", None, False),
+        ("${ONE:?say how many}", "1", True),
+        ("${BLANK:?say how many}", None, False),
+        ("${NONE?}", None, False),
+        ("${NONE:-$OTHER}", None, False),
+    ],
+)
+def test_a_variable_is_filled_in_as_compose_and_the_shell_do_it(
+    reading: Reading, written: str, value: str | None, *, certain: bool
+) -> None:
+    files = image(f'CMD uvicorn app:app --workers "{written}"') | {
+        "compose.yaml": "services: {api: {build: ., environment: {ONE: '1', BLANK: ''}}}"
+    }
+    workers = only(reading(files).commands).workers
+    assert (workers.value, workers.known) == (value, value is not None)
+    assert not workers.known or workers.certain is certain
+
+
+def test_a_build_argument_is_no_environment_but_its_values_may_use_it(reading: Reading) -> None:
+    more = "ARG WEB_CONCURRENCY=4\nARG LEVEL=2\nARG OPEN\nENV UVICORN_PORT=80$LEVEL UVICORN_HOST=$OPEN"
+    deployment = reading(image('CMD ["uvicorn", "app:app"]', more=more))
+    command = only(deployment.commands)
+    assert (command.workers.value, command.port.value, command.port.certain) == ("1", "802", False)
+    assert command.host.known is False
+    assert deployment.images[0].final.environment == {"UVICORN_PORT": "802"}
+
+
+@pytest.mark.parametrize(
+    ("command", "host", "port", "uds"),
+    [
+        ("gunicorn app:app -b unix:/run/api.sock", None, None, "/run/api.sock"),
+        ("gunicorn app:app -b api.internal", "api.internal", "8000", None),
+        ("gunicorn app:app -b :80", "0.0.0.0", "80", None),  # noqa: S104  a fact read, nothing listens
+        ("gunicorn app:app", "0.0.0.0", "9000", None),  # noqa: S104
+        ("hypercorn app:app", "127.0.0.1", "8000", None),
+    ],
+)
+def test_where_a_server_listens(
+    reading: Reading, command: str, host: str | None, port: str | None, uds: str | None
+) -> None:
+    found = only(reading(image(f"CMD exec {command}", more="ENV PORT=9000")).commands)
+    assert (found.host.value, found.port.value, found.uds.value) == (host, port, uds)
+
+
+def test_gunicorn_may_be_told_everything_by_its_configuration(reading: Reading) -> None:
+    files = image('CMD ["gunicorn", "-c", "python:deploy.gunicorn_conf"]') | {
+        "deploy/gunicorn_conf.py": 'wsgi_app = "app:app"\nworkers = 3\nstatsd_host = None\npidfile, umask = "a", 0\n'
+    }
+    deployment = reading(files)
+    command = only(deployment.commands)
+    assert (command.target.value, command.target.decided_by, command.workers.number) == (
+        "app:app",
+        DecidedBy.CONFIG_FILE,
+        3,
+    )
+    (config,) = deployment.gunicorn_configs
+    assert (config.values["statsd_host"].value, set(config.values)) == ("", {"wsgi_app", "workers", "statsd_host"})
+    assert command.with_option("--preload", "1") is not None
+    assert only(reading(image('CMD ["gunicorn"]')).commands).with_option("--preload", "1") is None
+
+
+@pytest.mark.parametrize(
+    ("interface", "answer"), [("asgi", True), ("asginl", True), ("wsgi", False), ("$INTERFACE", None)]
+)
+def test_granian_speaks_what_it_is_told(reading: Reading, interface: str, *, answer: bool | None) -> None:
+    command = only(reading(image(f"CMD exec granian --interface {interface} --factory app:app")).commands)
+    assert (command.speaks_asgi, command.factory.is_on) == (answer, True)
+
+
+def test_a_shell_form_after_an_entrypoint_of_words_is_run_by_sh(reading: Reading) -> None:
+    command = only(reading(image('ENTRYPOINT ["tini", "--"]\nCMD uvicorn app:app --workers $((1 + 1))')).commands)
+    assert (command.wrappers, command.is_shell_form, command.receives_signals) == (("tini",), True, False)
+    assert (command.target.value, command.workers.known) == ("app:app", False)
+
+
+def test_a_service_runs_the_image_that_another_one_builds(reading: Reading) -> None:
+    files = image('CMD ["uvicorn", "app:app"]') | {
+        "compose.yaml": """
+            services:
+              api: {build: ., image: "acme/api:dev"}
+              again: {image: "acme/api:dev", environment: [WEB_CONCURRENCY=2]}
+            """
+    }
+    workers = {c.service.name: c.workers.number for c in reading(files).commands if c.service}
+    assert workers == {"api": 1, "again": 2}
+
+
+def test_half_of_a_surrogate_pair_is_no_shell(reading: Reading) -> None:
+    assert reading(image(r'CMD ["sh", "-c", "uvicorn app:app \ud800"]')).commands == ()

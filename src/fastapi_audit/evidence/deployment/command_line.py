@@ -13,6 +13,7 @@ from fastapi_audit.model import Edit, Location
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+LONGEST_DURATION = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def words_of(text: Text) -> CommandLine:
 
 def seconds(duration: str | None) -> float | None:
     """`1m30s` or `90` in seconds; `None` for what is no duration."""
-    if duration is None:
+    if duration is None or len(duration) > LONGEST_DURATION:
         return None
     if re.fullmatch(r"\d+(?:\.\d+)?", duration):
         return float(duration)

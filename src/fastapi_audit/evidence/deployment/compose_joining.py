@@ -28,7 +28,7 @@ class ComposeFile:
     """One compose file, read."""
 
     document: Document
-    services: Lookup[str, Pair]
+    services: Lookup[str, tuple[Text, Mapping]]
     """By name, the service's key and body."""
     includes: tuple[Text, ...]
 
@@ -36,8 +36,9 @@ class ComposeFile:
     def of(cls, document: Document, top: tuple[Node, ...]) -> "ComposeFile":
         roots = [root for root in top if isinstance(root, Mapping)]
         listed = [services for root in roots if (services := root.mapping("services"))]
-        pairs = {p.key.value: p for services in listed for p in services.pairs if isinstance(p.value, Mapping)}
-        return cls(document, pairs, tuple(text for root in roots for text in _included(root.get("include"))))
+        pairs = (pair for services in listed for pair in services.pairs)
+        found = {p.key.value: (p.key, p.value) for p in pairs if isinstance(p.value, Mapping)}
+        return cls(document, found, tuple(text for root in roots for text in _included(root.get("include"))))
 
 
 def _included(node: Node | None) -> Iterator[Text]:
@@ -69,8 +70,8 @@ class Joining:
             starting = [root for root, paths in brought.items() if path in paths and root not in inner]
             project = starting[0] if len(starting) == 1 else path
             asked = required(self.files[path].document.text)
-            for pair in self.files[path].services.values():
-                yield replace(self.service(self.files[path], pair), required=asked, project=project)
+            for key, own in self.files[path].services.values():
+                yield replace(self.service(self.files[path], key, own), required=asked, project=project)
 
     def named_by_each(self) -> dict[str, set[str]]:
         """For each file those that it includes itself, however it was found."""
@@ -120,43 +121,43 @@ class Joining:
             self.files[path] = file
         return path
 
-    def service(self, file: ComposeFile, pair: Pair) -> Service:
+    def service(self, file: ComposeFile, key: Text, own: Mapping) -> Service:
         """A service with everything that it takes over."""
-        bodies = tuple(self.bodies(file, pair, ()))
+        bodies = tuple(self.bodies(file, key, own, ()))
         body = bodies[0]
         for base in bodies[1:]:
             body = self.merged(base, body)
-        service = service_of(file.document, pair.key, body)
+        service = service_of(file.document, key, body)
         if len(bodies) > 1:
             variables = {v.name: v for one in reversed(bodies) for v in environment(one.get("environment"))}
             service = replace(service, environment=tuple(variables.values()))
         return replace(service, partial=service.partial or bodies[-1].pair("extends") is not None)
 
-    def bodies(self, file: ComposeFile, pair: Pair, chain: tuple[tuple[str, str], ...]) -> Iterator[Mapping]:
+    def bodies(
+        self, file: ComposeFile, key: Text, own: Mapping, chain: tuple[tuple[str, str], ...]
+    ) -> Iterator[Mapping]:
         """The body of a service, of the one that it extends, and so on; where that is not known, it ends early."""
-        if not isinstance(pair.value, Mapping):
-            return
-        yield pair.value
-        extends = pair.value.get("extends")
-        name = extends.text if isinstance(extends, Scalar) else pair.value.scalar("extends", "service")
+        yield own
+        extends = own.get("extends")
+        name = extends.text if isinstance(extends, Scalar) else own.scalar("extends", "service")
         if name is None:
             return
-        other = pair.value.scalar("extends", "file")
+        other = own.scalar("extends", "file")
         path = self.named(other) if other else file.document.path
         base = self.files[path].services.get(name.value) if path else None
-        chain = (*chain, (file.document.path, pair.key.value))
+        chain = (*chain, (file.document.path, key.value))
         if path is None or base is None:
             self.note(f"{name.path} extends `{_short(name)}`, which is not in the project", name.location)
         elif (path, name.value) in chain or len(chain) > DEEPEST:
             self.note(f"{name.path} has services that extend each other in a circle", name.location)
-        elif not self.take(base.value):
+        elif not self.take(base[1]):
             self.note(f"{name.path} extends too much to follow it", name.location)
         else:
-            yield from self.bodies(self.files[path], base, chain)
+            yield from self.bodies(self.files[path], *base, chain)
 
-    def take(self, body: Node) -> bool:
+    def take(self, body: Mapping) -> bool:
         """Whether a further body may be taken over: many small services may extend a large one."""
-        for pair in body.pairs if isinstance(body, Mapping) else ():
+        for pair in body.pairs:
             value = pair.value
             self.taken += 1 + len(value.items if isinstance(value, Sequence) else ())
             self.taken += len(value.pairs) if isinstance(value, Mapping) else 0

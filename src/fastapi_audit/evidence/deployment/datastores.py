@@ -10,8 +10,8 @@ from fastapi_audit.model import Location
 
 IS_REDIS = re.compile(r"^(?:redis|valkey|keydb)[\w.-]*\.conf$")
 IS_POSTGRES = re.compile(r"^postgres(?:ql)?[\w.-]*\.conf$")
-REDIS_LINE = re.compile(r"^\s*([a-z][\w-]*)\s+(.*\S)\s*$", re.IGNORECASE)
-POSTGRES_LINE = re.compile(r"^\s*([a-z_]\w*)\s*(?:=|\s)\s*('(?:[^']|'')*'|[^\s#]+)", re.IGNORECASE)
+REDIS_LINE = re.compile(r"\s*([a-z][\w-]*)\s+(\S.*)", re.IGNORECASE)
+POSTGRES_LINE = re.compile(r"\s*([a-z_]\w*+)(?:\s*+=\s*+|\s++)('(?:[^']|'')*+'|[^\s#]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def redis_conf(document: Document) -> RedisConf:
     settings: dict[str, Text] = {}
     for number in range(1, len(document.starts) + 1):
         line = document.line(number)
-        found = REDIS_LINE.match(line.value)
+        found = REDIS_LINE.match(line.value.rstrip())
         if found:
             settings[found[1].lower()] = _unquoted(line.part(*found.span(2)), '"')
     return RedisConf(document.path, document, settings, not is_development(document.path))

@@ -31,7 +31,7 @@ INSTALLERS = {
     "microdnf": "install",
     "zypper": "install",
 }
-STAGE_NAME = re.compile(r"\s+as\s+(\S+)\s*$", re.IGNORECASE)
+STAGE_NAME = re.compile(r"(\S++)\s++as\s++(\S++)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ class Stage:
             filled = fill(variable.value.value, known) if variable.value else None
             if filled and filled.value is not None:
                 known[variable.name] = filled.value
-        return {variable.name: known[variable.name] for variable in self.env if variable.name in known}
+        kept = (variable.name for variable in self.env if not variable.build_time)
+        return {name: known[name] for name in kept if name in known}
 
     @property
     def shell_name(self) -> str | None:
@@ -163,9 +164,9 @@ def image(document: Document) -> Image | None:
 def _begun(instruction: Instruction, stages: list[Stage], arguments: dict[str, str]) -> Stage:
     """The stage that a `FROM` opens."""
     text = instruction.arguments
-    named = STAGE_NAME.search(text.value)
-    name = named[1].lower() if named else None
-    reference = text.part(0, named.start() if named else len(text.value.rstrip()))
+    named = STAGE_NAME.fullmatch(text.value)
+    name = named[2].lower() if named else None
+    reference = text.part(0, named.end(1) if named else len(text.value.rstrip()))
     parent = next((s for s in reversed(stages) if s.name == reference.value.lower()), None)
     if parent:
         return replace(

@@ -35,12 +35,11 @@ def instructions(document: Document) -> Iterator[Instruction]:
     escape = _escape(document)
     number = 1
     while number <= len(document.starts):
-        line = document.line(number)
-        if not line.value.strip() or line.value.lstrip().startswith("#"):
-            number += 1
-            continue
         kept, last = _joined(document, number, escape)
-        bodies, after = _heredocs(document, "".join(document.text[i] for i in kept), last + 1)
+        source = "".join(document.text[i] for i in kept)
+        if not source.strip():  # the end of the file
+            return
+        bodies, after = _heredocs(document, source, last + 1)
         end = document.line(after - 1).end if bodies else document.line(last).end
         yield _instruction(document, kept, end, bodies)
         number = after
@@ -58,13 +57,13 @@ def _escape(document: Document) -> str:
 
 
 def _joined(document: Document, number: int, escape: str) -> tuple[list[int], int]:
-    """The offsets of an instruction's characters over its continued lines, and the number of its last line."""
+    """The offsets of the next instruction's characters over its continued lines, and the number of its last line."""
     kept: list[int] = []
     while True:
         line = document.line(number)
-        comment = kept and line.value.lstrip().startswith("#")
         stripped = line.value.rstrip()
-        goes_on = comment or stripped.endswith(escape) or (bool(kept) and not stripped)
+        comment = stripped.lstrip().startswith("#")
+        goes_on = comment or not stripped or stripped.endswith(escape)
         if not comment and stripped:
             length = len(stripped) - 1 if stripped.endswith(escape) else len(line.value)
             kept.extend(range(line.start, line.start + length))
@@ -102,5 +101,5 @@ def _instruction(document: Document, kept: list[int], end: int, bodies: list[Tex
         flags.append((found[1], (found[2] or "").strip('"')))
         position = found.end()
     arguments = whole.part(position, len(value.rstrip())) if value.rstrip()[position:] else whole.part(begin, begin)
-    text = document.span(kept[0] + begin, max(end, kept[-1] + 1))
+    text = document.span(kept[begin], max(end, kept[-1] + 1))
     return Instruction(keyword.upper(), text, arguments, tuple(flags), tuple(bodies))

@@ -61,5 +61,6 @@ def _value(line: Text, first: int, last: int) -> Text:
     if quote and quote in "\"'" and quote in written[1:]:
         end = written.index(quote, 1)
         return line.part(first, first + end + 1).quoted(written[1:end], tuple(range(1, end)))
-    bare = re.split(r"\s+#", written)[0].rstrip()
+    comment = re.search(r"\s#", written)
+    bare = written[: comment.start() if comment else None].rstrip()
     return line.part(first, first + len(bare))

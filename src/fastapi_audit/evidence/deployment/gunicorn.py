@@ -11,8 +11,8 @@ from fastapi_audit.evidence.deployment.text import Document, Text
 from fastapi_audit.model import Location
 
 DEEPEST = 20
-LONGEST = 100_000
-"""Characters that are looked at."""
+LONGEST = 20_000
+"""Characters; the parser takes quadratic time for nonsense."""
 ENVIRONMENT = re.compile(
     r"(?:os\.)?(?:getenv|environ\.get|environ)\s*[\(\[]\s*[\"'](\w+)[\"']\s*(?:,\s*[\"']?([^\"')]*)[\"']?\s*)?[\)\]]"
 )
@@ -58,7 +58,7 @@ class GunicornConfig:
 
 def config(document: Document) -> GunicornConfig:
     """Reads one configuration file."""
-    root = SgRoot(document.text[:LONGEST], "python").root()
+    root = SgRoot(document.text, "python").root()
     values: dict[str, ConfigValue] = {}
     for value in _assignments(document, root, certain=True):
         values[value.name] = value
@@ -94,8 +94,10 @@ def _value(document: Document, name: str, node: SgNode, *, certain: bool) -> Con
     return ConfigValue(name, value, text, None, processors)
 
 
-def _literal(node: SgNode) -> str | None:
+def _literal(node: SgNode, depth: int = 0) -> str | None:
     """The value of a literal, or of simple arithmetic over whole numbers."""
+    if depth > DEEPEST:
+        return None
     kind, written = node.kind(), node.text()
     if kind in {"true", "false"}:
         return written.lower()
@@ -107,13 +109,15 @@ def _literal(node: SgNode) -> str | None:
         found = re.fullmatch(r"[rRuU]?([\"'])([^\\{}]*)\1", written)
         return found[2] if found else None
     if kind in {"list", "tuple", "parenthesized_expression"}:
-        items = [_literal(child) for child in node.children() if child.is_named() and child.kind() != "comment"]
+        items = [
+            _literal(child, depth + 1) for child in node.children() if child.is_named() and child.kind() != "comment"
+        ]
         return ",".join(item for item in items if item) if all(item is not None for item in items) else None
-    return _product(node) if kind == "binary_operator" else None
+    return _product(node, depth) if kind == "binary_operator" else None
 
 
-def _product(node: SgNode) -> str | None:
-    numbers = [_literal(side) for name in ("left", "right") if (side := node.field(name))]
+def _product(node: SgNode, depth: int) -> str | None:
+    numbers = [_literal(side, depth + 1) for name in ("left", "right") if (side := node.field(name))]
     operator = node.field("operator")
     if len(numbers) < 2 or not all(number and re.fullmatch(r"\d{1,9}", number) for number in numbers):  # noqa: PLR2004  left and right
         return None

@@ -25,6 +25,7 @@ ASKING = frozenset({"--help", "-h", "--version", "--check-config", "--print-conf
 
 PYTHON = re.compile(r"^python(?:\d(?:\.\d+)?)?$")
 PYTHON_WITH_VALUE = frozenset({"-W", "-X"})
+SHELL_WITH_VALUE = re.compile(r"[-+][a-zA-Z]*[oO]|--(?:rcfile|init-file)")
 
 ARRAY = re.compile(r"\$\{(\w+)\[[@*]\]\}")
 ENTRYPOINT = re.compile(r"entry-?point[\w.-]*$")
@@ -185,8 +186,7 @@ def _python(rest: tuple[Text, ...], way: Way) -> Iterator[Launch]:
         value = rest[index].value
         if value == "-m" and index + 1 < len(rest):
             module = rest[index + 1].value
-            if module in SERVERS or module in {"fastapi", "debugpy", "coverage", "opentelemetry.instrumentation"}:
-                yield from _module(module, rest[index + 1 :], way)
+            yield from _module(module, rest[index + 1 :], way)
             return
         index += 2 if value in PYTHON_WITH_VALUE else 1
 
@@ -201,27 +201,27 @@ def _module(module: str, words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
         )
     elif module in SERVERS or module == "fastapi":
         yield from _server(module, words, way)
-    else:
-        yield from follow(words, way.past(module))
+    elif module in PREFIXES:
+        yield from follow(words, way)
 
 
 def _shell(name: str, rest: tuple[Text, ...], way: Way) -> Iterator[Launch]:
     """`sh -c "…"` and `bash script.sh`."""
     shell = way.shell if name == "sh" else name
-    for index, word in enumerate(rest):
-        flags = re.fullmatch(r"-[a-z]*c", word.value)
-        if flags and index + 1 < len(rest):
-            given = rest[index + 3 :]
-            inner = replace(way, shell=shell, given=given, text=None, depth=way.depth + 1)
-            yield from _through(parse(rest[index + 1]), inner, is_script=False)
-            return
-        if not word.value.startswith("-"):
-            yield from _scripted(rest[index:], way)
-            return
+    index, runs_text = 0, False
+    while index < len(rest) and rest[index].value.startswith(("-", "+")):
+        flags = rest[index].value
+        runs_text = runs_text or re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", flags) is not None
+        index += 2 if SHELL_WITH_VALUE.fullmatch(flags) else 1
+    if not runs_text:
+        yield from _scripted(rest[index:], way)
+    elif index < len(rest):
+        inner = replace(way, shell=shell, given=rest[index + 2 :], text=None, depth=way.depth + 1)
+        yield from _through(parse(rest[index]), inner, is_script=False)
 
 
 def _scripted(words: tuple[Text, ...], way: Way) -> Iterator[Launch]:
-    script = way.script(words[0].value)
+    script = way.script(words[0].value) if words else None
     if script:
         shell = way.shell if script.shell == "sh" else script.shell
         inner = replace(way, shell=shell, given=words[1:], text=None, depth=way.depth + 1)
@@ -257,7 +257,7 @@ def _after(name: str, rest: tuple[Text, ...]) -> tuple[Text, ...]:
         if wanted and value == verb:
             wanted = False
         elif value.startswith("-"):
-            index += 1 if value in with_value or (name == "coverage" and value == "--rcfile") else 0
+            index += 1 if value in with_value else 0
         elif name == "env" and "=" in value:
             pass
         elif not wanted and skip == 0:

@@ -69,6 +69,6 @@ def _short(text: Text) -> Iterator[Port]:
     address, published = found["ip"], found["published"]
     if published is None and address is not None:
         address, published = None, address
-    if hidden and address is None and "$" in (published or "") and ":" not in value:
+    if hidden and ":" not in value:  # it may stand for address and port too
         return
     yield Port(found["target"], published or None, address, found["protocol"] or "tcp", text, is_short=True)

@@ -89,12 +89,17 @@ class _Reader:
         self.processes.extend(p for d in self.document(path) for p in supervised(d))
 
     def gunicorn(self, path: str) -> None:
-        self.configs.extend(gunicorn.config(d) for d in self.document(path))
+        for document in self.document(path):
+            if len(document.text) > gunicorn.LONGEST:
+                self.files.skipped(path, f"has more than {gunicorn.LONGEST} characters, so it is not read")
+            else:
+                self.configs.append(gunicorn.config(document))
 
     def script(self, path: str) -> None:
         for document in self.document(path):
-            if len(document.text) > shell.LONGEST:
-                self.files.skipped(path, f"has more than {shell.LONGEST} characters, so it is not read")
+            why = shell.unbearable(document.text)
+            if why:
+                self.files.skipped(path, f"{why}, so it is not read")
             else:
                 self.scripts.append(shell.script(document, production=not is_development(path)))
 
@@ -210,7 +215,7 @@ class _Reader:
                 self.ingresses.append(manifest)
             case ConfigData():
                 self.settings.append(manifest)
-            case Autoscaler():
+            case _:
                 self.autoscalers.append(manifest)
 
 

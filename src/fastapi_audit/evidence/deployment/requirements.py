@@ -27,6 +27,9 @@ BUILT = re.compile(r"[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO)")
 """The metadata of an unpacked wheel or source distribution; deeper ones are those of somebody else's."""
 EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
+KEY_LINE = re.compile(r"""^[ \t]*(?:"([^"\n]+)"|'([^'\n]+)'|([\w.-]+))[ \t]*=.*$""", re.MULTILINE)
+"""A key of a TOML table and its value."""
+
 MOST_LISTED = 3000
 """Requirements that one file may list; a lock file, which a tool writes, may hold more."""
 
@@ -237,8 +240,9 @@ def _pipfile_lock(files: Files, document: Document, *, production: bool) -> Iter
             specifier = entry.get("version") if isinstance(entry, dict) else None
             exact = EXACT.fullmatch(specifier) if isinstance(specifier, str) else None
             if exact:
-                start = max(document.text.find(f'"{name}"', position), 0)
-                position = start
+                # After a name that is written with escapes the rest stands at the top: each search is of a whole file.
+                position = document.text.find(f'"{name}"', position) if position >= 0 else position
+                start = max(position, 0)
                 text = document.span(start, start + len(name) + 2)
                 yield Requirement(normal(name), text, str(specifier), exact[1], locked=True, production=counts)
 
@@ -255,10 +259,11 @@ def _pyproject(document: Document, content: dict[str, object]) -> Iterator[Requi
     for listed in _table(content, "dependency-groups").values():
         yield from _strings(document, listed, production=False)
     poetry = _table(content, "tool", "poetry")
-    yield from _poetry(document, _table(poetry, "dependencies"), production=production)
-    yield from _poetry(document, _table(poetry, "dev-dependencies"), production=False)
+    lines = _keys(document) if poetry else {}
+    yield from _poetry(document, lines, _table(poetry, "dependencies"), production=production)
+    yield from _poetry(document, lines, _table(poetry, "dev-dependencies"), production=False)
     for group in _table(poetry, "group").values():
-        yield from _poetry(document, _table(group, "dependencies"), production=False)
+        yield from _poetry(document, lines, _table(group, "dependencies"), production=False)
 
 
 def _table(content: object, *keys: str) -> dict[str, object]:
@@ -284,15 +289,22 @@ def _place(document: Document, line: str) -> Text:
     return Text(document, 0, 0, line)
 
 
-def _poetry(document: Document, table: dict[str, object], *, production: bool) -> Iterator[Requirement]:
+def _keys(document: Document) -> dict[str, Text]:
+    """The line of each key, the first one where there are several."""
+    found = KEY_LINE.finditer(document.text)
+    return {line[1] or line[2] or line[3]: document.span(*line.span()) for line in reversed([*found])}
+
+
+def _poetry(
+    document: Document, lines: Mapping[str, Text], table: dict[str, object], *, production: bool
+) -> Iterator[Requirement]:
     for name, value in islice(table.items(), MOST_LISTED):
         if name == "python":
             continue
         given = value.get("version") if isinstance(value, dict) else value
         specifier = given if isinstance(given, str) else ""
         extras = value.get("extras") if isinstance(value, dict) else None
-        found = re.search(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*=.*$", document.text, re.MULTILINE)
-        text = document.span(*found.span()) if found else Text(document, 0, 0, name)
+        text = lines.get(name) or Text(document, 0, 0, name)
         plain = re.fullmatch(r"=?=?\s*(\d[\w.]*)", specifier)
         yield Requirement(
             normal(name),

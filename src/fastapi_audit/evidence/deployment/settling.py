@@ -72,17 +72,11 @@ def settle(launch: Launch, around: Surroundings) -> Settled:
     return Settled(settings, open_ended or hidden)
 
 
-def known_values(variables: Mapping[str, Variable]) -> dict[str, str]:
-    """The variables whose value the files tell."""
-    return {name: variable.value for name, variable in variables.items() if variable.value is not None}
-
-
 def filled(value: str, variables: Mapping[str, Variable]) -> Filled:
     """Fills variables in; a value that comes from an uncertain one is uncertain."""
-    answer = fill(value, known_values(variables))
-    used = re.findall(r"\$\{?(\w+)", value)
-    certain = answer.certain and all(variables[name].certain for name in used if name in variables)
-    return Filled(answer.value, certain)
+    used = [variables[name] for name in re.findall(r"\$\{?(\w+)", value) if name in variables]
+    answer = fill(value, {variable.name: variable.value for variable in used if variable.value is not None})
+    return Filled(answer.value, answer.certain and all(variable.certain for variable in used))
 
 
 def _given(arguments: Arguments, variables: Mapping[str, Variable], decided: DecidedBy) -> Settings:

@@ -13,6 +13,9 @@ from fastapi_audit.model import Location
 DEEPEST = 60
 LONGEST = 100_000
 """Characters of one piece of shell; the parser needs some 500 times as much memory for nonsense."""
+LONGEST_LINE = 20_000
+MOST_PIPES = 2000
+"""Pipes and redirections of one piece; for all of them in one line the parser takes quadratic time."""
 MOST_COMMANDS = 2000
 MOST_WORDS = 5000
 BRANCHES = frozenset({"if_statement", "elif_clause", "else_clause", "case_statement", "case_item"})
@@ -20,6 +23,8 @@ LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement", 
 GROUPS = frozenset({"compound_statement", "subshell", "program", "list", "redirected_statement", "negated_command"})
 REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
 SILENT = REDIRECTS | {"comment"}
+ESCAPED_IN_QUOTES = '$`"\\\n'
+"""Before any other character a backslash between double quotes stands for itself."""
 SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(\w+)")
 
 
@@ -113,19 +118,28 @@ class Parsed:
 
     commands: tuple[ShellCommand, ...]
     assignments: tuple[Assignment, ...]
-    broken: bool = False
-    """Whether a part of it is not valid shell; what is valid was read all the same."""
     arrays: Mapping[str, tuple[Text, ...]] = field(default_factory=dict, repr=False)
+
+
+def unbearable(source: str) -> str:
+    """Why a piece of shell is not parsed; empty when it is."""
+    if len(source) > LONGEST:
+        return f"has more than {LONGEST} characters"
+    if max(map(len, source.split("\n"))) > LONGEST_LINE:
+        return f"has a line of more than {LONGEST_LINE} characters"
+    if source.count("|") + source.count("<") > MOST_PIPES:
+        return f"has more than {MOST_PIPES} pipes and redirections"
+    return ""
 
 
 def parse(text: Text) -> Parsed:
     """Reads shell source: a script, or the string of a shell-form command."""
-    if len(text.value) > LONGEST:
-        return Parsed((), (), broken=True)
+    if unbearable(text.value):
+        return Parsed((), ())
     try:
         root = SgRoot(text.value, "bash").root()
-    except UnicodeEncodeError:
-        return Parsed((), (), broken=True)
+    except UnicodeEncodeError:  # half of a surrogate pair, which the JSON of an exec form may hold
+        return Parsed((), ())
     walk = _Walk(text)
     walk.find_functions(root)
     commands: list[ShellCommand] = []
@@ -134,7 +148,7 @@ def parse(text: Text) -> Parsed:
         if len(commands) >= MOST_COMMANDS:
             break
     arrays = {name: tuple(words) for name, words in walk.arrays.items()}
-    return Parsed(tuple(commands), tuple(walk.assignments), walk.broken, arrays)
+    return Parsed(tuple(commands), tuple(walk.assignments), arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +189,10 @@ class _Walk:
     functions: dict[str, SgNode] = field(default_factory=dict)
     assignments: list[Assignment] = field(default_factory=list)
     arrays: dict[str, list[Text]] = field(default_factory=dict)
-    broken: bool = False
 
     def find_functions(self, root: SgNode) -> None:
-        for node in root.find_all(kind="function_definition"):
-            name, body = node.field("name"), node.field("body")
-            if name and body:
-                self.functions.setdefault(name.text(), body)
+        found = ((node.field("name"), node.field("body")) for node in root.find_all(kind="function_definition"))
+        self.functions = {name.text(): body for name, body in found if name and body}
 
     def statements(self, nodes: list[SgNode], place: _Place) -> Iterator[ShellCommand]:
         """The commands of a list of statements; only the last one can be final."""
@@ -194,9 +205,9 @@ class _Walk:
 
     def statement(self, node: SgNode, place: _Place) -> Iterator[ShellCommand]:
         kind = node.kind()
-        if place.depth > DEEPEST or kind == "ERROR":
-            self.broken = True
-        elif kind == "command":
+        if place.depth > DEEPEST:
+            return
+        if kind == "command":
             yield from self.command(node, place)
         elif kind in {"variable_assignment", "variable_assignments", "declaration_command"}:
             self.assignments.extend(self.assigned(node))
@@ -243,7 +254,7 @@ class _Walk:
         assignments: list[Assignment] = []
         for child in node.children():
             if child.kind() == "variable_assignment":
-                assignments.extend(self.assigned(child))
+                assignments.extend(replace(each, exported=True) for each in self.assigned(child))
             elif child.is_named() and child.kind() not in REDIRECTS:
                 words.append(self.word(child))
         execd = bool(words) and words[0].value == "exec"
@@ -264,13 +275,16 @@ class _Walk:
             yield from self.statements(self.functions[name].children(), inside)
 
     def assigned(self, node: SgNode) -> Iterator[Assignment]:
-        """The assignments in `A=1 B=2`, `export A=1` and `A=1 command`."""
+        """The assignments in `A=1 B=2`, `export A=1` and `A=1 command`; `export A` hands on what `A` was set to."""
         exported = node.kind() == "declaration_command" and node.text().startswith(("export", "declare -x"))
         found = [node] if node.kind() == "variable_assignment" else node.children()
         for child in found:
             name, value = child.field("name"), child.field("value")
             if child.kind() == "variable_assignment" and name and value:
                 yield Assignment(name.text(), self.word(value), exported)
+            elif child.kind() == "variable_name" and exported:
+                set_before = [each for each in self.assignments if each.name == child.text()]
+                yield from (replace(each, exported=True) for each in set_before[-1:])
 
     def array(self, node: SgNode, *, conditional: bool) -> None:
         """`name=(a b)` and `name+=(c d)`; what a branch adds is only known while it runs."""
@@ -297,14 +311,17 @@ class _Walk:
 
 
 def unquote(raw: str) -> tuple[str, tuple[int, ...]]:
-    """A shell word without quotes and backslashes, and the index in `raw` of each of its characters."""
+    """A shell word without quotes and backslashes, and the index in `raw` of each of its characters.
+
+    An escaped dollar keeps its backslash, so that it is told from a variable.
+    """
     kept: list[int] = []
     quote, index = "", 0
     while index < len(raw):
         character = raw[index]
         if character == "\\" and quote != "'" and index + 1 < len(raw):
             index += 1
-            if raw[index] == "$":
+            if raw[index] == "$" or (quote and raw[index] not in ESCAPED_IN_QUOTES):
                 kept.append(index - 1)
             if raw[index] != "\n":
                 kept.append(index)

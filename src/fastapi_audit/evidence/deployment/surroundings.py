@@ -1,6 +1,7 @@
 """What a command finds where it runs: its variables, and the files of the project behind a container's paths."""
 
 import posixpath
+from collections import ChainMap
 from collections.abc import Mapping
 
 from fastapi_audit.evidence.deployment.command_line import EnvVar
@@ -12,10 +13,14 @@ from fastapi_audit.evidence.deployment.shell import Assignment
 def environment_of(
     variables: tuple[EnvVar, ...], outside: Mapping[str, Variable], *, certain: bool
 ) -> dict[str, Variable]:
-    """What a list of variables comes to; build arguments are not part of the environment."""
+    """What a list of variables comes to; build arguments are none of them, but their values may use those."""
     known: dict[str, Variable] = {}
+    arguments: dict[str, Variable] = {}
+    usable = ChainMap(known, arguments, dict(outside))
     for variable in variables:
         if variable.build_time:
+            default = filled(variable.value.value, usable).value if variable.value else None
+            arguments[variable.name] = Variable(variable.name, default, certain=False, text=variable.text)
             continue
         if variable.value is None:
             passed = outside.get(variable.name)
@@ -23,7 +28,7 @@ def environment_of(
                 variable.name, passed.value if passed else None, certain=False, text=variable.text
             )
             continue
-        answer = filled(variable.value.value, {**outside, **known})
+        answer = filled(variable.value.value, usable)
         known[variable.name] = Variable(variable.name, answer.value, certain and answer.certain, variable.value)
     return known
 

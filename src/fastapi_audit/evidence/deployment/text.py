@@ -58,9 +58,6 @@ class Text:
     offsets: Sequence[int] = field(default=(), repr=False, compare=False)
     """For each character of the value, its offset in the file; empty when the value begins at `start` as written."""
 
-    def __str__(self) -> str:
-        return self.value
-
     @property
     def raw(self) -> str:
         """Exactly as written, quotes included."""

@@ -10,7 +10,6 @@ REFERENCE = re.compile(
     r"\$(?:(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<operator>:?[-?+])(?P<word>(?:[^{}]|\{[^{}]{0,200}\}){0,500}))?\})"
 )
 ESCAPED = re.compile(r"(?<!\\)\$\$")
-LONGEST_CHAIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +64,31 @@ def required(text: str) -> frozenset[str]:
     return frozenset(match["name"] for match in found if match["operator"] in {"?", ":?"})
 
 
-def fill(value: str, known: Mapping[str, str], depth: int = 0) -> Filled:
+def fill(value: str, known: Mapping[str, str]) -> Filled:
     """Fills in the variables that are known, and the defaults of those that are not."""
-    if depth > LONGEST_CHAIN:
-        return Filled(None, certain=False)
     parts: list[str] = []
     certain, last, masked = True, 0, _without_escapes(value)
     for found in REFERENCE.finditer(masked):
         parts.append(_plain(value[last : found.start()]))
         last = found.end()
         name, operator = found["bare"] or found["name"], found["operator"] or ""
-        if name in known:
-            parts.append("" if operator.endswith("+") else known[name])
-            continue
-        if operator not in {"-", ":-"}:
+        answer = _answer(known.get(name), operator, found["word"] or "", known)
+        if answer.value is None:
             return Filled(None, certain=False)
-        default = fill(found["word"] or "", known, depth + 1)
-        if default.value is None:
-            return Filled(None, certain=False)
-        certain = False
-        parts.append(default.value)
+        certain = certain and answer.certain
+        parts.append(answer.value)
     return Filled("".join(parts) + _plain(value[last:]), certain)
+
+
+def _answer(given: str | None, operator: str, word: str, known: Mapping[str, str]) -> Filled:
+    """What one reference comes to; with a `:` an empty variable counts as one that is not set."""
+    is_set = given is not None and (given != "" or not operator.startswith(":"))
+    if operator.endswith("+") and given is not None:
+        return fill(word, known) if is_set else Filled("", certain=True)
+    if is_set or not operator.endswith("-"):
+        return Filled(given if is_set else None, certain=is_set)
+    default = fill(word, known)
+    return Filled(default.value, default.certain and given is not None)
 
 
 def _without_escapes(value: str) -> str:

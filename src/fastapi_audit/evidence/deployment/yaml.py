@@ -29,10 +29,6 @@ QUOTED = {
 """What makes a quoted scalar mean something else than what is between its quotes."""
 
 PAIRS = frozenset({"block_mapping_pair", "flow_pair", "pair"})
-SCALARS = frozenset(
-    {"plain_scalar", "double_quote_scalar", "single_quote_scalar", "block_scalar"}
-    | {"string", "number", "true", "false", "null"}
-)
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 
 
@@ -160,11 +156,7 @@ Node = Scalar | Sequence | Mapping
 def documents(document: Document, language: str = "yaml") -> tuple[Node, ...]:
     """The documents of a YAML or JSON file; raises `NotYamlError` when it is none, or is a template."""
     _refuse_what_the_parser_cannot_bear(document)
-    try:
-        root = SgRoot(document.text, language).root()
-    except UnicodeEncodeError as error:
-        message = "holds characters that are not text"
-        raise NotYamlError(message) from error
+    root = SgRoot(document.text, language).root()
     if TEMPLATE.search(document.text):
         message = "is a template; only what it renders to could be read, so it is left alone"
         raise NotYamlError(message)
@@ -257,9 +249,7 @@ class _Builder:
             return self.mapping(node, depth)
         if kind in {"block_sequence", "flow_sequence", "array"}:
             return Sequence(self.stretch(node), tuple(self.items(node, depth)))
-        if kind in SCALARS:
-            return self.scalar(node)
-        raise self.invalid(node)
+        return self.scalar(node)
 
     def alias(self, node: SgNode) -> Node:
         name = node.text().removeprefix("*")
@@ -284,8 +274,6 @@ class _Builder:
         merged: list[Node] = []
         repeated: list[Text] = []
         for child in self.contents(node):
-            if child.kind() not in PAIRS:
-                continue
             pair = self.pair(child, depth + 1)
             if pair.key.value == "<<":
                 merged.append(pair.value)
@@ -307,7 +295,8 @@ class _Builder:
             pairs.setdefault(pair.key.value, pair)
 
     def pair(self, node: SgNode, depth: int) -> Pair:
-        key, value = node.field("key"), node.field("value")
+        # `{a, b: c}` has a key alone.
+        key, value = (node.field("key"), node.field("value")) if node.kind() in PAIRS else (node, None)
         name = self.node(key, depth) if key else self.empty(node)
         built = self.node(value, depth) if value else self.empty(node)
         text = name.text if isinstance(name, Scalar) else self.stretch(node).part(0, 0)

@@ -1,7 +1,11 @@
 """What a YAML scalar means without quotes, escapes, folds and indentation, each character still with its place."""
 
+from contextlib import suppress
+
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 WIDTHS = {"x": 2, "u": 4, "U": 8}
+
+SURROGATES = range(0xD800, 0xE000)
 
 Reading = tuple[str, tuple[int, ...]]
 """A value, and the index in what is written of each of its characters."""
@@ -48,6 +52,9 @@ def double_quoted(raw: str) -> Reading:
         index += 1
         if character == "\\" and index < len(value):
             code = value[index]
+            if raw[offsets[index]] == "\n":  # an escaped line break joins the lines
+                index += 1
+                continue
             width = WIDTHS.get(code, 0)
             digits = value[index + 1 : index + 1 + width]
             character = _code_point(digits) if width else ESCAPES.get(code, code)
@@ -57,10 +64,12 @@ def double_quoted(raw: str) -> Reading:
 
 
 def _code_point(digits: str) -> str:
-    try:
-        return chr(int(digits, 16))
-    except (ValueError, OverflowError):
-        return "�"
+    with suppress(ValueError, OverflowError):
+        number = int(digits, 16)
+        # Half of a surrogate pair is no character, and no encoder takes it.
+        if number not in SURROGATES:
+            return chr(number)
+    return "�"
 
 
 def block(raw: str) -> Reading:

@@ -7,7 +7,6 @@ import select
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +94,7 @@ def _in_a_child(patterns: Sequence[Pattern], gated: Gated, matches: Matches) -> 
         _answer(patterns, gated, reading, writing)
     os.close(writing)
     end = time.monotonic() + MOST_SECONDS
+    done = False
     try:
         for file, _ in gated:
             deadline = min(time.monotonic() + SECONDS, end)
@@ -105,9 +105,11 @@ def _in_a_child(patterns: Sequence[Pattern], gated: Gated, matches: Matches) -> 
                 matches.failure = f"the search for the team's patterns {why} at {file.path}: simplify or exclude it"
                 return
             matches.add(file.path, patterns, answer)
+        done = True
     finally:
         os.close(reading)
-        with suppress(ProcessLookupError):
+        # A child that has said everything ends by itself.
+        if not done:
             os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
 
@@ -188,7 +190,7 @@ def _renamed(query: Any, number: int) -> Any:
         }
     if isinstance(query, list):
         return [_renamed(item, number) for item in query]
-    if not isinstance(query, str):
+    if not isinstance(query, str):  # a number or a flag of `nthChild`
         return query
 
     def rename(found: re.Match[str]) -> str:
