@@ -1,6 +1,7 @@
 """A server that answers as no framework would: raw bytes on a loopback socket, one thread for each connection."""
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +79,12 @@ def hang(connection: socket.socket, _request: str) -> None:
 
 def close(_connection: socket.socket, _request: str) -> None:
     """Leaves without a word."""
+
+
+def reset(connection: socket.socket, _request: str) -> None:
+    """Breaks off so that the other side is told of an error."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def stream_for_ever(connection: socket.socket, _request: str) -> None:

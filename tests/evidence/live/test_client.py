@@ -12,7 +12,7 @@ from fastapi_audit.evidence.live.client import Client, connected, decoded
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.permission import permitted
 from fastapi_audit.evidence.live.probing import Identity, Limits, Permissions
-from raw_server import Answer, always, answering, close, drip, hang, stream_for_ever, whole
+from raw_server import Answer, always, answering, close, drip, hang, reset, stream_for_ever, whole
 
 
 def asked(answer: Answer, method: str = "GET", *, mutating: bool = False, **options: object) -> tuple[Exchange, str]:
@@ -46,8 +46,9 @@ def test_a_whole_answer() -> None:
         (close, "no proper HTTP: Server disconnected without sending a response."),
         (stream_for_ever, "cut after 1,000,000 bytes"),
         (always(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), "no proper HTTP: peer closed connection"),
+        (reset, "the connection was closed before the answer was whole"),
     ],
-    ids=["hangs", "drips", "closes", "streams", "breaks off"],
+    ids=["hangs", "drips", "closes", "streams", "breaks off", "resets"],
 )
 def test_a_failure_is_in_the_exchange(answer: Answer, failure: str) -> None:
     begun = time.monotonic()
@@ -57,6 +58,13 @@ def test_a_failure_is_in_the_exchange(answer: Answer, failure: str) -> None:
     assert exchange.failure.startswith(failure)
     assert not exchange.complete
     assert time.monotonic() - begun < 3
+
+
+def test_a_header_that_cannot_be_sent_is_a_failure() -> None:
+    exchange, request = asked(always(whole(b"{}")), headers=(("X-Note", "two\nlines"),))
+
+    assert exchange.failure.startswith("LocalProtocolError")
+    assert request == ""
 
 
 def test_a_server_that_nobody_has_started() -> None:

@@ -47,6 +47,8 @@ def test_figures_that_the_service_does_not_export_are_not_measurable(tmp_path: P
     untold = ("pool_share", "cache_hit_share", "requests_by_client", "tokens")
     assert all(verdicts[name] is None and seen.figure(name) is None for name in untold)
     assert sum("not measurable" in each for each in seen.untold) >= len(untold)
+    rows = {row.name: row.verdict for row in seen.rows}
+    assert rows == {name: verdict or Verdict.NOT_MEASURABLE for name, verdict in verdicts.items()}
 
 
 def answer(metrics: bytes, status: str = "200 OK") -> Answer:
@@ -75,4 +77,5 @@ def test_what_is_no_text_of_prometheus_has_a_reason_and_no_figures(given: Answer
     assert seen.scrape is None
     assert why in seen.unreadable
     assert not seen.figures
+    assert [row.reason for row in seen.rows] == [seen.unreadable] * len([*seen.rows])
     assert (seen.absent is not None) == ("404" in why)

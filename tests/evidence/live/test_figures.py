@@ -51,6 +51,8 @@ def figure(name: str, *readings: Reading) -> Figure:
             0,
             200,
         ),
+        # a bucket whose edge is no number
+        (histogram("http_request_duration_seconds", {"many": 7, "0.2": 1000, "+Inf": 1000}), Verdict.PASS, 0, 200),
         # OpenTelemetry
         (
             histogram("http_server_duration_milliseconds", {"100": 0, "250": 1000, "+Inf": 1000}, 'http_target="/a",'),

@@ -36,6 +36,7 @@ def parameter(name: str, place: str, *, required: bool = False, **schema: object
         ({"type": "string", "default": "x/y"}, "x%2Fy"),
         ({"type": "boolean"}, "true"),
         ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, "1"),
+        ({"type": "array", "items": {"type": "integer"}}, "1"),
     ],
 )
 def test_a_path_is_filled_with_what_the_schema_accepts(schema: dict[str, object], value: str) -> None:
@@ -54,6 +55,8 @@ def test_only_required_arguments_are_sent() -> None:
 
 
 def test_without_a_valid_argument_it_is_not_called() -> None:
+    assert described({"parameters": [parameter("q", "query", required=True, type="file")]}, "/search").path() is None
+    assert described({"parameters": [parameter("lead_id", "path", example=[])]}).path() is None
     assert described({"parameters": [parameter("lead_id", "path", type="string", pattern="^L-")]}).path() is None
     assert described({}).path() is None
 

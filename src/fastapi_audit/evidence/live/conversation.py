@@ -155,8 +155,6 @@ class _Talking:
 
 
 def _answered(told: Exchange, response: Any, received: Sequence[str] = ()) -> Exchange:
-    if response is None:
-        return told
     headers = tuple((name.lower(), value) for name, value in response.headers.raw_items())
     body = "\n".join(received).encode() if received else bytes(response.body or b"")
     return replace(

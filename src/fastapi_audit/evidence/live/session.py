@@ -107,11 +107,6 @@ class Session:
         return self.probing.scraper if self.probing.scraper.headers else self.user
 
     @property
-    def log(self) -> str:
-        """What the server that we started has printed; empty for any other."""
-        return self.server.log if self.server else ""
-
-    @property
     def safe_operations(self) -> Iterator[ServedOperation]:
         """GET operations that may be called, and whose arguments are known."""
         for each in self.operations:

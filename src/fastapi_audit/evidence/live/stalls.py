@@ -72,7 +72,7 @@ class Watch:
                 told = json.loads(line)
                 seconds, frames = float(told["seconds"]), told["frames"]
                 steps = tuple(step for each in frames for step in self._step(each))
-            except (ValueError, TypeError, KeyError, RecursionError):
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 continue
             yield Stall(seconds, steps[-STEPS:])
 

@@ -55,9 +55,7 @@ def verdict(low: float, high: float, target: float) -> Verdict:
 
 
 def _chance(events: int, trials: int, rate: float) -> float:
-    """Of exactly so many events."""
-    if rate in (0.0, 1.0):
-        return float(events == trials * rate)
+    """Of exactly so many events, at a rate between 0 and 1."""
     ways = math.lgamma(trials + 1) - math.lgamma(events + 1) - math.lgamma(trials - events + 1)
     return math.exp(ways + events * math.log(rate) + (trials - events) * math.log1p(-rate))
 

@@ -31,11 +31,6 @@ class ForeignObject:
         """Whether the second user got the very same object."""
         return self.foreign.ok and self.foreign.body == self.own.body
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the second user was told that it is not there, or not theirs."""
-        return self.foreign.status in (403, 404)
-
 
 async def observe(session: Session) -> AsyncIterator[ForeignObject]:
     """Compares the lists of both users, then asks for what differs."""

@@ -24,11 +24,6 @@ class ForgedHostAnswer:
         target = self.exchange.header("location").partition("://")[2].partition("/")[0]
         return target.rpartition("@")[2].partition(":")[0] == self.host
 
-    @property
-    def refused(self) -> bool:
-        """Whether the service answers that it is not this host."""
-        return self.exchange.status in (400, 403, 404, 421)
-
 
 async def observe(session: Session) -> AsyncIterator[ForgedHostAnswer]:
     """Asks a path that answers, then others with a slash too many or too few."""

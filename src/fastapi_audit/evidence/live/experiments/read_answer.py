@@ -10,7 +10,6 @@ from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, Session
 
 MOST_OPERATIONS = 20
-NOT_MODIFIED = 304
 TRIES = 3
 """With the tag of the answer before; each worker may have another one."""
 LONG = 50_000
@@ -35,11 +34,6 @@ class ReadAnswer:
         """Whether the very same came again each time, though the client said that it has it."""
         same = all(each.ok and each.body == self.first.body for each in self.again)
         return bool(self.again) and bool(self.first.body) and same
-
-    @property
-    def spared(self) -> bool:
-        """Whether the client was told once that what it has is still right."""
-        return any(each.status == NOT_MODIFIED for each in self.again)
 
     @property
     def tag_changes(self) -> bool:
