@@ -137,7 +137,7 @@ async def leads() -> list[int]:
 app.mount("/api", api)
 
 
-@app.get("/{path:path}")
+@app.get("/{path:path}", include_in_schema=False)
 async def page(path: str) -> HTMLResponse:
     return HTMLResponse("<html></html>")
 """
@@ -190,8 +190,9 @@ class TestStarted:
 
         assert findings(ran) == {"docs-exposed"}
 
-    def test_a_mounted_api_is_found_behind_a_page_that_answers_for_every_path(self, tmp_path: Path) -> None:
-        written(tmp_path, {"main.py": MOUNTED})
+    @pytest.mark.parametrize("own", ["openapi_url=None", ""])
+    def test_a_mounted_api_is_found_behind_a_page_that_answers_for_every_path(self, own: str, tmp_path: Path) -> None:
+        written(tmp_path, {"main.py": MOUNTED.replace("openapi_url=None", own)})
 
         ran = probe_app(tmp_path, "--select", "debug-true,error-rate-above-target", "--output-format", "json")
 

@@ -80,7 +80,7 @@ class Conductor:
         # A page for every path that is not known is common beside an API: it is no description, whatever its status.
         body = _description(answer) or await self._found(session)
         # An application of the user's own may keep its description from the wire, as production should.
-        if not body and session.launch:
+        if not body and session.launch and not (answer.ok and _readable(answer)):
             body = await asyncio.to_thread(description_of, session.launch, self.budget.seconds_left)
         body = body or (answer.body if answer.ok else b"")
         described = read_operations(body, self.probing.named) if body else answer.failure or f"{answer.status}"
@@ -201,9 +201,14 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
 
 
 def _description(answer: Exchange) -> bytes:
-    """What it describes, with the paths as the service has them; empty when it is no description."""
-    told = answer.ok and not isinstance(read_operations(answer.body, {}), str)
+    """What it describes, with the paths as the service has them; empty when that is nothing."""
+    # An application that only mounts others describes itself, and nothing.
+    told = answer.ok and _readable(answer) and read_operations(answer.body, {})
     return from_the_root(answer.body, answer.path) if told else b""
+
+
+def _readable(answer: Exchange) -> bool:
+    return not isinstance(read_operations(answer.body, {}), str)
 
 
 def _folders(launch: Launch) -> tuple[str, ...]:
