@@ -1,9 +1,13 @@
 """What an answer says of a batch that nobody means to send: read on, too long, or nothing."""
 
+from dataclasses import replace
+
 import pytest
 
+from fastapi_audit.checks.bulk_operations.unbounded_batch_body import on_the_wire
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.experiments.large_batch import LargeBatch
+from fastapi_audit.model import Severity
 
 PLACE = '{"detail":[{"type":"string_type","loc":["body",%s,"email"],"msg":"Should be a string","input":[]}]}'
 
@@ -19,6 +23,13 @@ def test_an_item_far_behind_was_looked_at(body: str) -> None:
     told = batch(422, body)
 
     assert (told.is_read_on, told.is_too_large) == (True, False)
+
+
+def test_a_list_beside_other_fields_weighs_less_than_a_body_that_is_one() -> None:
+    told = batch(422, PLACE % "20000")
+
+    assert [each.severity for each in on_the_wire(told)] == [None]
+    assert [each.severity for each in on_the_wire(replace(told, field="messages"))] == [Severity.MEDIUM]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ def on_the_wire(batch: LargeBatch) -> Iterator[Finding | Refutation]:
             f"`{batch.operation}` takes any number of items, validated on the event loop: one large request stops the "
             "worker. Bound them with `Field(max_length=…)`.",
             operation=batch.operation,
+            # As in the source: a list beside other fields is often one that a form fills.
+            severity=Severity.MEDIUM if batch.field else None,
             observations=(batch.exchange.observation(f"of {batch.items:,} items none was refused for being too many"),),
         )
     elif batch.is_too_large:

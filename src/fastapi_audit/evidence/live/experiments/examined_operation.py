@@ -87,7 +87,9 @@ async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperat
     # First what is known to crash: slow operations would leave no time for it.
     looked = await looked_into(session, generated)
     found = {each.operation for each in looked}
-    return with_causes([*looked, *[each async for each in _plain(session, found)]])
+    plain = [each async for each in _plain(session, found)]
+    # Once more where nothing was read: on a busy machine the log comes late.
+    return with_causes(await looked_into(session, [*looked, *plain]))
 
 
 async def _plain(session: Session, found: Collection[str]) -> "AsyncIterator[Crash]":

@@ -30,6 +30,8 @@ class LargeBatch:
     items: int
     """Good ones that stand before the broken one."""
     exchange: Exchange
+    field: str = ""
+    """Of the body, that holds the items; empty when the body is the list itself."""
 
     @property
     def is_read_on(self) -> bool:
@@ -63,7 +65,7 @@ async def observe(session: Session) -> AsyncIterator[LargeBatch]:
         if items < FEWEST or few.status not in REFUSED:
             continue
         many = await _send(session, operation, path, _body(operation, place, [*[item] * items, []]))
-        yield LargeBatch(operation.key, items, many)
+        yield LargeBatch(operation.key, items, many, place)
 
 
 def _batch(operation: ServedOperation) -> tuple[dict[str, Any] | None, str]:
