@@ -1,6 +1,7 @@
 """Python that is newer than the interpreter is read all the same, in its place, and that is said."""
 
 import json
+import re
 import sys
 from operator import attrgetter
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from command import command, written
 from fastapi_audit.evidence import Gathering, Project, gather
-from fastapi_audit.evidence.source.facts import NEWER, Facts, body_of, extract
+from fastapi_audit.evidence.source.facts import NEWER, body_of, extract
+from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Attribute, Call, Collection, Constant, FString, Name
 from fastapi_audit.model import Location
 
 BEGINNING = """\
@@ -71,32 +73,69 @@ def test_newer_syntax_moves_nothing(tmp_path: Path, code: str, since: tuple[int,
     assert said == ([f"main.py {NEWER}"] if sys.version_info < since else [])
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python knows f-strings that nest")
 @pytest.mark.parametrize(
-    ("newer", "older"),
+    ("newer", "older", "since"),
     [
-        ("class A[T](B):\n    x: int\n", "class A   (B):\n    x: int\n"),
-        ("async def f[T](x: T = 1): yield\n", "async def f   (x: T = 1): yield\n"),
-        ("try: pass\nexcept A, B.c: pass\n", "try: pass\nexcept(A, B.c): pass\n"),
-        ("x = t'a{b}c{d!r:>9}'\n", "x = f'a{b}c{d!r:>9}'\n"),
-        ("x = f'a{b['x']}c{d}'\n", "x = f'a{b[\"x\"]}c{d}'\n"),
-        ("x = f'é{b[f'{c}']}'\n", "x = f'é{b[f\"{c}\"]}'\n"),
+        ("class A[T](B):\n    x: int\n", "class A   (B):\n    x: int\n", (3, 12)),
+        ("class A[T = int]:\n    x: T\n", "class A         :\n    x: T\n", (3, 13)),
+        ("async def f[T](x: T = 1): yield\n", "async def f   (x: T = 1): yield\n", (3, 12)),
+        ("x = t'a{b}c{d!r:>9}'\n", "x = f'a{b}c{d!r:>9}'\n", (3, 14)),
+        ("x = Rt'\\d{b}'\n", "x = Rf'\\d{b}'\n", (3, 14)),
+        ("x = f'a{b['x']}c{d}'\n", "x = f'a{b[\"x\"]}c{d}'\n", (3, 12)),
+        ("x = f'{b['x']}{{\\'\\n\\N{DIGIT ONE}'\n", "x = f'{b[\"x\"]}{{\\'\\n\\N{DIGIT ONE}'\n", (3, 12)),
+        ("x = f'é{b[f'{c}']}'\n", "x = f'é{b[f\"{c}\"]}'\n", (3, 12)),
+        ("x = ('é' f'{b['x']}'\n  f'{c.d}')\n", "x = ('é' f'{b[\"x\"]}'\n  f'{c.d}')\n", (3, 12)),
     ],
 )
-def test_the_facts_are_those_of_the_same_in_older_words(newer: str, older: str) -> None:
-    def without_places(raw: object) -> object:
-        if not isinstance(raw, tuple):
-            return raw
-        is_node = len(raw) > 2 and all(isinstance(value, int) for value in raw[:3])
-        return tuple(without_places(value) for value in ((raw[0], *raw[3:]) if is_node else raw))
+def test_the_facts_are_those_of_the_same_in_older_words(newer: str, older: str, since: tuple[int, int]) -> None:
+    """Every place included; a Python that knows the syntax reads it itself, and gives the same."""
+    facts, expected = extract(newer.encode()), extract(older.encode())
 
-    def said(facts: Facts) -> tuple[object, ...]:
-        return without_places(body_of(facts)), without_places(facts[1]), without_places(facts[2])
+    assert (body_of(facts), facts[1:3]) == (body_of(expected), expected[1:3])
+    assert facts[3] == ("" if sys.version_info >= since else NEWER)
 
-    facts = extract(newer.encode())
 
-    assert said(facts) == said(extract(older.encode()))
-    assert facts[3] == NEWER
+def test_a_type_statement_assigns_to_its_name() -> None:
+    facts = extract(b"type Name[T] = list[T]")
+    ((_, start, end, (name,), *_),) = body_of(facts)
+
+    assert (start, end) == (COLUMNS, COLUMNS + 22)
+    assert name == (TAG[Name], COLUMNS + 5, COLUMNS + 9, "Name")
+    assert facts[3] == ("" if sys.version_info >= (3, 12) else NEWER)
+
+
+def test_the_types_of_a_handler_are_those_in_brackets() -> None:
+    facts = extract(b"try: pass\nexcept A, B.c: pass\n")
+    ((*_, (handler,), _, _),) = body_of(facts)
+    line = 2 * COLUMNS
+
+    a = (TAG[Name], line + 7, line + 8, "A")
+    b = (TAG[Attribute], line + 10, line + 13, (TAG[Name], line + 10, line + 11, "B"), "c")
+    assert handler[3] == (TAG[Collection], line + 7, line + 13, "tuple", (a, b))
+    assert facts[3] == ("" if sys.version_info >= (3, 14) else NEWER)
+
+
+def test_the_text_of_a_string_stands_where_the_string_does() -> None:
+    """Python 3.12 gives it a place of its own, Python 3.11 has none for it."""
+    code = "x = ('a' f'''\nb{c}é\n{d(\n1)}''')"
+    ((_, _, _, _, string, *_),) = body_of(extract(code.encode()))
+    place = (COLUMNS + 5, 4 * COLUMNS + 6)
+    texts = [part for part in string[3] if part[0] == TAG[Constant]]
+
+    assert string[:3] == (TAG[FString], *place)
+    assert texts == [(TAG[Constant], *place, text) for text in ("a\nb", "é\n")]
+    (c, d) = [part for part in string[3] if part[0] != TAG[Constant]]
+    assert c == (TAG[Name], 2 * COLUMNS + 2, 2 * COLUMNS + 3, "c")
+    assert d[:3] == (TAG[Call], 3 * COLUMNS + 1, 4 * COLUMNS + 2)
+
+
+def test_a_word_in_a_long_message_is_no_key(tmp_path: Path) -> None:
+    """A piece of an f-string is as long as the whole, also for a Python that gives it a place."""
+    code = 'def work(name: str) -> None:\n    print(f"{name} has opened a tunnel, auth is over: {name}")\n'
+    (function,) = gathered(tmp_path, f'{BEGINNING}@app.get("/work")\n{code}').source.functions
+
+    assert function.speaks_of(re.compile("name"))
+    assert not function.speaks_of(re.compile("auth"))
 
 
 @pytest.mark.parametrize(

@@ -84,12 +84,15 @@ def runs(call: Call) -> Iterator[Finding]:
 def it_exits_without_serving(bad: Served) -> None:
     printed = bad.run(
         "import subprocess, sys\n"
-        "server = subprocess.Popen([sys.executable, 'main.py'], stderr=subprocess.PIPE)\n"
-        "try:\n"
-        "    print(server.communicate(timeout=4)[1].decode(), 'ended with', server.returncode)\n"
-        "except subprocess.TimeoutExpired:\n"
-        "    server.terminate()\n"
-        "    server.wait(10)\n"
+        "server = subprocess.Popen([sys.executable, 'main.py'], stderr=subprocess.PIPE, text=True)\n"
+        "for line in server.stderr:\n"
+        "    print(line)\n"
+        "    if 'Uvicorn running' in line:\n"
+        "        server.terminate()\n"
+        "        server.wait(10)\n"
+        "        break\n"
+        "else:\n"
+        "    print('ended with', server.wait(10))\n"
     )
 
     assert "You must pass the application as an import string" in printed

@@ -11,6 +11,7 @@ import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
@@ -223,9 +224,26 @@ def _constant(node: ast.Constant) -> Raw:
     return (_CONSTANT, start, end, _plain(node.value))
 
 
+_INTERPOLATED: tuple[type[Any], ...] = (ast.FormattedValue,)
+if hasattr(ast, "Interpolation"):  # of a t-string, Python 3.14
+    _INTERPOLATED += (ast.Interpolation,)
+
+
 def _fstring(node: ast.JoinedStr) -> Raw:
-    parts = [_expression(v.value if isinstance(v, ast.FormattedValue) else v) for v in node.values]
-    return (TAG[syntax.FString], *_at(node), tuple(parts))
+    return (TAG[syntax.FString], *_at(node), _parts(node, node.values))
+
+
+def _parts(node: ast.expr, values: Sequence[ast.expr]) -> tuple[Raw, ...]:
+    """The text between interpolations stands where the whole string does: before Python 3.12 it has no own place."""
+    at = _at(node)
+    return tuple(
+        [
+            (_CONSTANT, *at, _plain(v.value))
+            if isinstance(v, ast.Constant)
+            else _expression(v.value if isinstance(v, _INTERPOLATED) else v)
+            for v in values
+        ]
+    )
 
 
 def _formatted(node: ast.FormattedValue) -> Raw:
@@ -233,10 +251,8 @@ def _formatted(node: ast.FormattedValue) -> Raw:
 
 
 def _template(node: ast.expr) -> Raw:
-    """A t-string, Python 3.14: like an f-string, its interpolations hold their expression as `value`."""
-    values: list[ast.expr] = getattr(node, "values", [])
-    parts = [_constant(v) if isinstance(v, ast.Constant) else _expression(getattr(v, "value", v)) for v in values]
-    return (TAG[syntax.FString], *_at(node), tuple(parts))
+    """A t-string, Python 3.14."""
+    return (TAG[syntax.FString], *_at(node), _parts(node, getattr(node, "values", [])))
 
 
 def _collection(kind: str) -> Callable[[ast.List | ast.Tuple | ast.Set], Raw]:

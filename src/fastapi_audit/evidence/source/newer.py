@@ -13,6 +13,8 @@ from ast_grep_py import SgNode, SgRoot
 Place = tuple[int, int]
 """The line from 1 and the column from 0 in bytes, as `ast` has them."""
 
+_LETTERS = "bBfFrRtTuU"
+"""What a string may begin with, before its quotes."""
 _NO_EXPRESSION = frozenset({"{", "}", "=", "comment", "type_conversion", "format_specifier"})
 
 
@@ -38,6 +40,8 @@ class _Rewriting:
     written: list[str] = field(init=False)
     literals: dict[Place, list[tuple[Place, str]]] = field(default_factory=dict)
     """By the place of a string that became a list, what stands between its interpolations."""
+    aliases: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    """By the place of a `type` statement in the line of its name, the columns of that name."""
     handlers: set[int] = field(default_factory=set)
     """The lines of `except A, B`."""
 
@@ -72,6 +76,9 @@ class _Rewriting:
         start, end = _span(alias)[0], _span(equals)[0]
         self._blank(start, end)
         self.written[start : start + len(name.text())] = name.text()
+        (line, column), (_, end_column) = map(self._place, _span(name))
+        if self._place(start)[0] == line:
+            self.aliases[self._place(start)] = column, end_column
 
     def _join(self, clause: SgNode) -> None:
         """`except A, B` becomes `except A| B`."""
@@ -97,7 +104,7 @@ class _Rewriting:
                 if child.kind() == "interpolation":
                     self._keep(child)
                 elif child.kind() == "string_content":
-                    literals.append((self._place(_span(child)[0]), child.text()))
+                    literals.append((self._place(_span(child)[0]), _meant(child.text(), part)))
 
     def _keep(self, interpolation: SgNode) -> None:
         for child in interpolation.children():
@@ -127,6 +134,13 @@ class _Restoring(ast.NodeTransformer):
         parts += [(place, ast.copy_location(ast.Constant(text), node)) for place, text in literals]
         return ast.copy_location(ast.JoinedStr([part for _, part in sorted(parts, key=lambda part: part[0])]), node)
 
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        self.generic_visit(node)
+        columns = self._rewriting.aliases.get((node.lineno, node.col_offset))
+        if columns is not None:
+            node.targets[0].col_offset, node.targets[0].end_col_offset = columns
+        return node
+
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
         self.generic_visit(node)
         if node.type is not None and node.lineno in self._rewriting.handlers:
@@ -140,6 +154,19 @@ def _operands(node: ast.expr) -> Iterator[ast.expr]:
         yield node.right
     else:
         yield node
+
+
+def _meant(text: str, string: SgNode) -> str:
+    """The characters that stand for themselves in a string with interpolations, without the escapes of its kind."""
+    opening = next((child.text() for child in string.children() if child.kind() == "string_start"), "")
+    prefix, quotes = opening.rstrip("'\""), opening.lstrip(_LETTERS)
+    raw = "r" if "r" in prefix.lower() else ""
+    single = text.replace("{{", "{").replace("}}", "}")
+    try:
+        meant: str = ast.literal_eval(f"{raw}{quotes}{single}{quotes}")
+    except (SyntaxError, ValueError):
+        return single
+    return meant
 
 
 def _parses(text: str) -> bool:
