@@ -55,7 +55,6 @@ APPLICATIONS = (
     Application("phoenix", ("arize-phoenix==20.26.1",)),
     Application("chromadb", ("chromadb==1.5.9",)),
     Application("tiled", ("tiled==0.2.20",)),
-    Application("conda-store", ("conda-store-server==2025.2.2",)),
     Application("docling", ("docling-serve==1.38.2",)),
 )
 """Those and more, of which only the findings are compared."""

@@ -45,11 +45,8 @@ class Changes:
         lost, added = before - now, now - before
         told = {each.rule for each in (lost | added)}
         ended, ends = _outcomes(kept), _outcomes(today)
-        outcomes = {
-            rule: (ended.get(rule, "not there"), ends.get(rule, "not there"))
-            for rule in sorted((ended.keys() | ends.keys()) - told)
-            if ended.get(rule) != ends.get(rule)
-        }
+        both = sorted((ended.keys() & ends.keys()) - told)
+        outcomes = {rule: (ended[rule], ends[rule]) for rule in both if ended[rule] != ends[rule]}
         return cls(before.total(), lost, added, outcomes, (len(kept["routes"]), len(today["routes"])))
 
     def __bool__(self) -> bool:
