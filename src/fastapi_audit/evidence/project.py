@@ -23,7 +23,7 @@ from fastapi_audit.evidence.source.limits import LimitedFunction
 from fastapi_audit.evidence.source.metrics import Metric
 from fastapi_audit.evidence.source.reach import Reach
 from fastapi_audit.evidence.source.resources import Resource
-from fastapi_audit.evidence.source.revisions import Revision, newest_revisions
+from fastapi_audit.evidence.source.revisions import Revision
 from fastapi_audit.evidence.source.unread import told_apart
 from fastapi_audit.evidence.source.variables import Variable
 from fastapi_audit.model import Collection, EvidenceKind, Gathered, MiddlewareRow, RouteRow, Unresolved
@@ -194,7 +194,7 @@ _LISTS: dict[type, Callable[[Source], Sequence[object]]] = {
     Metric: lambda s: s.metrics,
     Dependency: lambda s: s.dependencies,
     Variable: lambda s: s.variables,
-    Revision: lambda s: list(newest_revisions(s)),
+    Revision: lambda s: s.revisions,
     LimitedFunction: lambda s: s.limited_functions,
 }
 

@@ -29,6 +29,7 @@ from fastapi_audit.evidence.source.nouns import Nouns
 from fastapi_audit.evidence.source.origins import Origin, origins
 from fastapi_audit.evidence.source.reach import Reach, explore
 from fastapi_audit.evidence.source.resources import Resource
+from fastapi_audit.evidence.source.revisions import Revision, newest_revisions
 from fastapi_audit.evidence.source.values import (
     Instance,
 )
@@ -227,6 +228,11 @@ class Source(Nouns):
     def metrics(self) -> list[Metric]:
         """The metrics that the application defines."""
         return list(metrics_of(self))
+
+    @cached_property
+    def revisions(self) -> list[Revision]:
+        """The newest Alembic revisions."""
+        return list(newest_revisions(self))
 
     @cached_property
     def limited_functions(self) -> list[LimitedFunction]:
