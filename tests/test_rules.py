@@ -1,5 +1,7 @@
 """Every rule proves itself with its own examples; `pytest -k blocking-call` is the loop of a rule's author."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import rule_contract as contract
 from fastapi_audit.checks import load
 from fastapi_audit.evidence import Gathering, gather
+from fastapi_audit.judging import judge
 from fastapi_audit.rule import Bad, Good, Proof, Rule
 
 RULES = load()
@@ -120,3 +123,20 @@ def test_names_of_rules_are_unique() -> None:
     names = [rule.name for rule in RULES]
 
     assert len(set(names)) == len(names)
+
+
+def test_a_secret_in_a_file_that_git_tracks_is_reported(tmp_path: Path) -> None:
+    """What no example can show, which has no index."""
+    [rule] = [rule for rule in RULES if rule.name == "hardcoded-secret"]
+    for name in ("ignored/.env", ".env", ".env.example"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("LOG_LEVEL=info\nSECRET_KEY=a8F3kQ92hLm4Zx71TbVna8F3kQ92hLm4\n")
+    (tmp_path / "main.py").write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
+    git = shutil.which("git")
+    assert git is not None
+    subprocess.run([git, "init", "-q", "."], cwd=tmp_path, check=True)
+    subprocess.run([git, "add", "-f", ".env", ".env.example"], cwd=tmp_path, check=True)
+
+    result = judge(rule, gather(Gathering(root=tmp_path, use_cache=False)))
+
+    assert [str(finding.location) for finding in result.findings] == [".env:2:1"]

@@ -89,6 +89,16 @@ def probed(noun: type, answer: Answer, *, named: Mapping[str, Named] | None = No
         return probe(probing, [noun])
 
 
+def once() -> Answer:
+    """Answers the first request, and no other."""
+    left = [LISTED]
+
+    def answer(connection: socket.socket, request: str) -> None:
+        (left.pop() if left else close)(connection, request)
+
+    return answer
+
+
 def late(connection: socket.socket, _request: str) -> None:
     time.sleep(0.2)
     connection.sendall(whole(b"[]"))
@@ -110,6 +120,11 @@ HINDERED: dict[str, tuple[type, Answer, str]] = {
     "waiting beside a refusal": (WaitBeside, service({"GET /leads": PLAIN}, {"/leads": REFUSED}), "answers well"),
     "a limit that is none": (SplitLimit, service({"GET /leads": PLAIN}, {"/leads": LISTED}), "no limit was met"),
     "arguments that nobody knows": (ChosenMediaType, service({"GET /leads": UNKNOWN}, {}), "name one with valid"),
+    "an answer that does not come again": (
+        RequestId,
+        service({"GET /a": PLAIN}, {"/a": once()}),
+        "answered once, and not again",
+    ),
     "silence": (
         RequestId,
         service({"GET /a": PLAIN}, dict.fromkeys(("/a", "/", "/openapi.json"), close), 1),

@@ -99,6 +99,29 @@ rule = Rule(
                 return len(leads)
             """
         ),
+        Good(
+            """
+            from typing import Annotated
+
+            from fastapi import Body, FastAPI, Request
+            from fastapi.exceptions import RequestValidationError
+            from fastapi.responses import JSONResponse
+            from pydantic import BaseModel
+
+            class Lead(BaseModel):
+                email: str
+
+            app = FastAPI()
+
+            @app.exception_handler(RequestValidationError)
+            async def refused(request: Request, error: RequestValidationError) -> JSONResponse:
+                return JSONResponse({"detail": "that is no batch of leads"}, 422)
+
+            @app.post("/leads")
+            async def create(leads: Annotated[list[Lead], Body(max_length=1000)]) -> int:
+                return len(leads)
+            """
+        ),
     ],
 )
 

@@ -89,6 +89,17 @@ rule = Rule(
             app.include_router(router)
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/monitoring/up")
+            async def up() -> str:
+                return "ok"
+            """
+        ),
     ],
 )
 

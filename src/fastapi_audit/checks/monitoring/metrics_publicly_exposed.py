@@ -163,7 +163,7 @@ def on_the_wire(answer: MetricsAnswer) -> Iterator[Finding | Refutation]:
             confidence=Confidence.LOW if answer.beside_the_proxy else Confidence.MEDIUM,
             observations=(answer.exchange.observation("somebody without credentials reads the metrics"),),
         )
-    elif answer.refused:
+    else:
         yield Refutation(
             f"`{answer.operation}` asks for credentials.",
             answer.operation,

@@ -125,7 +125,7 @@ rule = Rule(
 
             app = FastAPI()
             bearer = HTTPBearer()
-            Instrumentator().instrument(app)
+            Instrumentator().instrument(app).expose(app)
 
 
             @app.get("/leads", dependencies=[Depends(bearer)])

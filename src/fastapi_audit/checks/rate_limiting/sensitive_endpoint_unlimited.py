@@ -146,6 +146,22 @@ rule = Rule(
             """,
             live=False,
         ),
+        Good(
+            """
+            from fastapi import FastAPI, Request, Response
+            from slowapi import Limiter
+            from slowapi.util import get_remote_address
+
+            limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+            app = FastAPI()
+            app.state.limiter = limiter
+
+            @app.post("/login")
+            @limiter.limit("500/hour")
+            def login(request: Request, response: Response, password: str) -> bool:
+                return password == "1234"
+            """
+        ),
     ],
 )
 

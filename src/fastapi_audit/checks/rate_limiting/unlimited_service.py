@@ -166,6 +166,17 @@ rule = Rule(
                 return ["tea"]
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI
+
+            app = FastAPI()
+
+            @app.get("/people")
+            def people() -> list[str]:
+                return ["ada"]
+            """
+        ),
     ],
 )
 

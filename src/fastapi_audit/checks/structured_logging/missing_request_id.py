@@ -153,7 +153,7 @@ def on_the_wire(seen: RequestId) -> Iterator[Finding | Refutation]:
     if seen.header:
         told = seen.first.observation(f"`{seen.header}` names the request, another one in each answer")
         yield Refutation(f"Every answer names its request in `{seen.header}`.", observations=(told,))
-    elif seen.first.answered:
+    else:
         yield Finding(
             "No answer carries an id of its request: a customer who complains cannot name it, and the log lines of one "
             "request cannot be told from those of another. Bind an id in a middleware and answer it as `X-Request-ID`.",

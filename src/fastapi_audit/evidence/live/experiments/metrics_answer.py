@@ -15,7 +15,7 @@ MOST_PATHS = 10
 
 @dataclass(frozen=True, slots=True)
 class MetricsAnswer:
-    """One path of metrics, asked without credentials."""
+    """One path of metrics, asked without credentials, where they are shown or refused."""
 
     operation: str
     exchange: Exchange

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
-from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.live.session import Experiment, NotPossible, Session
 
 HEADER = re.compile(r"(^|-)(request|correlation|trace|transaction)-?id$|^traceparent$|^traceresponse$", re.IGNORECASE)
 
@@ -27,7 +27,11 @@ class RequestId:
 async def observe(session: Session) -> AsyncIterator[RequestId]:
     """Asks one operation twice."""
     path = (await session.anywhere()).path
-    yield RequestId(await session.get(path), await session.get(path))
+    first, second = await session.get(path), await session.get(path)
+    if not (first.answered and second.answered):
+        message = f"{path} was answered once, and not again"
+        raise NotPossible(message)
+    yield RequestId(first, second)
 
 
 experiment = Experiment(RequestId, observe)
