@@ -97,6 +97,43 @@ for number in range(41):
 """
 
 
+DELETED = """\
+import time
+
+from fastapi import FastAPI, HTTPException
+
+app = FastAPI()
+leads = {1}
+
+
+@app.get("/health")
+async def health() -> str:
+    return "well"
+
+
+@app.delete("/leads/{lead}")
+async def delete(lead: int) -> None:
+    leads.discard(lead)
+
+
+@app.get("/leads/{lead}/report")
+async def report(lead: int) -> str:
+    if lead not in leads:
+        raise HTTPException(404)
+    time.sleep(0.3)
+    return "done"
+"""
+
+
+@pytest.mark.slow
+def test_what_may_be_deleted_is_looked_at_before(tmp_path: Path) -> None:
+    written(tmp_path, {"main.py": DELETED})
+
+    ran = probe(tmp_path, "--select", "blocking-call", "--mutating")
+
+    assert [each["operation"] for each in findings(ran)] == ["GET /leads/{lead}/report"]
+
+
 def test_operations_beyond_those_that_were_looked_beside_are_named_and_no_pass(tmp_path: Path) -> None:
     written(tmp_path, {"main.py": MANY})
 

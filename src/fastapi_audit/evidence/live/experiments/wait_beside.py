@@ -1,8 +1,8 @@
 """Whether the service answers others while one operation takes its time: fast requests are sent beside a slow one."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.live.exchange import Exchange
@@ -104,7 +104,11 @@ async def observe(session: Session) -> AsyncIterator[WaitBeside]:
     """Calls every operation that may be called once, and the slow ones again with fast requests beside them."""
     begun, most = time.monotonic(), session.client.budget.seconds_left * SHARE_OF_TIME
     possible = [each for each in session.callable_operations if each.path() is not None]
-    timed, asked = await _timed(session, possible[:MOST_OPERATIONS], most / 2)
+    # What deletes comes last: the others would ask for what is gone.
+    removing = [each for each in possible[:MOST_OPERATIONS] if each.method == "DELETE"]
+    timed, asked = await _timed(
+        session, [each for each in possible[:MOST_OPERATIONS] if each not in removing], most / 2
+    )
     if not any(each.ok or each.seconds >= SLOW_SECONDS for each in timed.values()):
         message = "no operation that may be called answers well"
         raise NotPossible(message)
@@ -112,24 +116,45 @@ async def observe(session: Session) -> AsyncIterator[WaitBeside]:
     fast = min(readings or [await session.anywhere()], key=lambda each: each.seconds)
     at_rest = max(each.seconds for each in await _polls(session, fast, MOST_POLLS))
     watch = Watch(session.server.stalls, session.launch.folder) if session.server and session.launch else None
-    left: list[str] = []
-    for operation, first in timed.items():
-        if first.seconds < SLOW_SECONDS:
-            # A refusal is quick: it says nothing of the way that a good request takes.
-            if first.ok:
-                yield WaitBeside(operation.key, at_rest)
-        elif time.monotonic() - begun + ROUNDS * first.seconds < most:
-            rounds = await _rounds(session, operation, fast, at_rest, watch)
-            yield WaitBeside(operation.key, at_rest, rounds, watched=watch is not None)
-        else:
-            left.append(operation.key)
-    if asked < len(possible):
-        why = "" if asked == MOST_OPERATIONS else "; raise --max-time"
-        message = f"beside {asked} of {len(possible)} operations it was seen whether others wait{why}"
+    looking = _Looking(session, fast, at_rest, watch, begun + most)
+    async for each in looking.beside(timed):
+        yield each
+    timed, further = await _timed(session, removing, (begun + most - time.monotonic()) / 2)
+    async for each in looking.beside(timed):
+        yield each
+    if asked + further < len(possible):
+        why = "" if asked + further == MOST_OPERATIONS else "; raise --max-time"
+        message = f"beside {asked + further} of {len(possible)} operations it was seen whether others wait{why}"
         raise NotPossible(message)
-    if left:
+    if left := looking.left:
         message = f"too little time to look beside slow operations ({len(left)}, such as {left[0]}); raise --max-time"
         raise NotPossible(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """What is the same for every operation."""
+
+    session: Session
+    fast: Exchange
+    at_rest: float
+    watch: Watch | None
+    deadline: float
+    left: list[str] = field(default_factory=list)
+    """The slow operations that there was no time for."""
+
+    async def beside(self, timed: Mapping[ServedOperation, Exchange]) -> AsyncIterator[WaitBeside]:
+        """Each operation that answered, given its first answer."""
+        for operation, first in timed.items():
+            if first.seconds < SLOW_SECONDS:
+                # A refusal is quick: it says nothing of the way that a good request takes.
+                if first.ok:
+                    yield WaitBeside(operation.key, self.at_rest)
+            elif time.monotonic() + ROUNDS * first.seconds < self.deadline:
+                rounds = await _rounds(self.session, operation, self.fast, self.at_rest, self.watch)
+                yield WaitBeside(operation.key, self.at_rest, rounds, watched=self.watch is not None)
+            else:
+                self.left.append(operation.key)
 
 
 async def _timed(
