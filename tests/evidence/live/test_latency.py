@@ -172,7 +172,7 @@ def test_nothing_is_sent_that_is_not_permitted(server: int) -> None:
     assert len(recorded(server, "/fixed")) == 8
 
 
-def loaded(*operations: Callable[[float], float], status: int = 200) -> Sampling:
+def loaded(*operations: Callable[[float], float], status: int = 200, alone: float | None = None) -> Sampling:
     """Twenty seconds, fifty requests each, of operations that take what they say of the time."""
     names = [f"GET /{number}" for number in range(len(operations))]
     moments = [number / 50 for number in range(1000)]
@@ -182,6 +182,7 @@ def loaded(*operations: Callable[[float], float], status: int = 200) -> Sampling
             for number, at in enumerate(moments)
         ),
         complete=True,
+        alone={} if alone is None else dict.fromkeys(names, alone),
     )
 
 
@@ -191,6 +192,10 @@ def verdicts(sampling: Sampling) -> dict[str | None, Verdict]:
 
 def steady(_: float) -> float:
     return 0.02
+
+
+def slow(_: float) -> float:
+    return 0.3
 
 
 def one_stall(at: float) -> float:
@@ -217,7 +222,22 @@ def test_what_is_slow_together_is_told_from_what_is_slow_alone() -> None:
 
     assert held_up(stalls, stalls, stalls) == {"GET /0", "GET /1", "GET /2"}
     assert held_up(steady, slow_tail, steady) == frozenset()
-    assert held_up(lambda _: 0.3, lambda _: 0.3) == frozenset()
+    assert held_up(slow, slow) == frozenset()
+
+
+def test_what_is_quick_alone_and_slow_under_load_is_slow_together() -> None:
+    assert loaded(slow, slow, alone=0.02).held_up(lambda _: Target()) == {"GET /0", "GET /1"}
+    assert loaded(slow, slow, alone=0.3).held_up(lambda _: Target()) == frozenset()
+
+
+def test_one_failure_decides_nothing_however_small_the_target() -> None:
+    def judged(*failing: int) -> Verdict:
+        samples = tuple(Sample("GET /0", 0.02, 0.0, 503 if each in failing else 200, each / 5) for each in range(50))
+        (_, own) = Sampling(samples, complete=True).rows(lambda _: Target())
+        return own.error_verdict
+
+    assert judged(20) is judged(20, 21) is Verdict.INCONCLUSIVE
+    assert judged(20, 40) is Verdict.FAIL
 
 
 def test_refusals_pass_no_target() -> None:

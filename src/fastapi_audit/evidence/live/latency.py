@@ -11,7 +11,7 @@ import random
 import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -90,6 +90,8 @@ class Sampling:
     samples: tuple[Sample, ...]
     complete: bool
     """Whether the whole timetable was kept; not when it was stopped, or was too far behind."""
+    alone: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that each operation took before the load, one request after the other; the fastest."""
 
     @property
     def served(self) -> frozenset[str]:
@@ -103,11 +105,12 @@ class Sampling:
         known = _Moments(sorted(self.samples, key=lambda each: each.meant), frozenset(map(id, slow)))
         for each in slow:
             beside[each.operation].append(known.most_are_slow(each))
-        usual = {each.operation: each for each in self.rows(target_of)}
+        usual = {each.operation: each.p50_ms for each in self.rows(target_of)}
+        usual |= {name: seconds * 1000 for name, seconds in self.alone.items()}
         return frozenset(
             name
             for name, shared in beside.items()
-            if 2 * sum(shared) > len(shared) and usual[name].p50_ms <= target_of(name).p95_ms
+            if 2 * sum(shared) > len(shared) and usual[name] <= target_of(name).p95_ms
         )
 
     def rows(self, target_of: Callable[[str | None], Target]) -> Iterator[LatencyRow]:
@@ -125,16 +128,18 @@ class Sampling:
         made = row(operation, samples, target)
         told = self.served & {each.operation for each in samples}
         passed, failed = made.p95_verdict is Verdict.PASS, made.p95_verdict is Verdict.FAIL
-        if (passed and not told) or (failed and not self._slow_throughout(samples, target)):
-            return replace(made, p95_verdict=Verdict.INCONCLUSIVE)
+        slow = [each for each in samples if each.seconds * 1000 > target.p95_ms]
+        if (passed and not told) or (failed and self._slices(slow) < FEWEST_SLICES):
+            made = replace(made, p95_verdict=Verdict.INCONCLUSIVE)
+        if made.error_verdict is Verdict.FAIL and self._slices([each for each in samples if each.failed]) == 1:
+            made = replace(made, error_verdict=Verdict.INCONCLUSIVE)
         return made
 
-    def _slow_throughout(self, samples: Sequence[Sample], target: Target) -> bool:
-        """Whether the slow ones are spread: an interval takes them for independent, and those of one stall are not."""
+    def _slices(self, samples: Sequence[Sample]) -> float:
+        """Parts of the time that they lie in: an interval takes them for independent, which those of one stall are not."""
         begun = min(each.meant for each in self.samples)
         slice_s = (max(each.meant for each in self.samples) - begun) / SLICES
-        slow = (each.meant - begun for each in samples if each.seconds * 1000 > target.p95_ms)
-        return not slice_s or len({int(at / slice_s) for at in slow}) >= FEWEST_SLICES
+        return len({int((each.meant - begun) / slice_s) for each in samples}) if slice_s else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +195,14 @@ def histogram(milliseconds: Iterable[float]) -> Iterator[tuple[float, int]]:
 async def sample(planned: Sequence[Planned], pace: Pace, permitted: Callable[[], bool]) -> Sampling:
     """Sends the requests by the timetable, as long as each is permitted; answers beyond 2xx are samples too."""
     async with _slots(pace) as slots:
+        alone: dict[str, float] = {}
         for each in planned:
             for _ in range(pace.warm_up):
                 if permitted():
+                    begun = time.perf_counter()
                     await _send(slots[0], each)
-        return await _Timetable(planned, pace, permitted, slots).keep()
+                    alone[each.operation] = min(time.perf_counter() - begun, alone.get(each.operation, math.inf))
+        return replace(await _Timetable(planned, pace, permitted, slots).keep(), alone=alone)
 
 
 @dataclass(slots=True)
