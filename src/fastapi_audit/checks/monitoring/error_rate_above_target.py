@@ -58,6 +58,10 @@ rule = Rule(
             @app.get("/leads/{lead_id}")
             async def lead(lead_id: int) -> str:
                 raise HTTPException(404)
+
+            @app.get("/leads")
+            async def leads() -> list[str]:
+                return []
             """
         ),
     ],

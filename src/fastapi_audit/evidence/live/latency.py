@@ -136,7 +136,7 @@ class Sampling:
         return made
 
     def _slices(self, samples: Sequence[Sample]) -> float:
-        """Parts of the time that they lie in: an interval takes them for independent, and those of one stall are not."""
+        """In how many parts of the time they lie: those of one stall are not independent, as an interval takes them."""
         begun = min(each.meant for each in self.samples)
         slice_s = (max(each.meant for each in self.samples) - begun) / SLICES
         return len({int((each.meant - begun) / slice_s) for each in samples}) if slice_s else math.inf
