@@ -282,6 +282,88 @@ CASES = {
         },
         ["PUT /a", "GET /b", "DELETE /c", "WEBSOCKET /d", "WEBSOCKET /e", "WEBSOCKET /f", "PATCH /g"],
     ),
+    "factories that nobody calls": (
+        {
+            "main.py": """
+            from fastapi import FastAPI
+
+            class Service(FastAPI): ...
+
+            class Other:
+                def create(self): ...
+
+            def create():
+                app = Service()
+                app.add_api_route("/own", lambda: 1)
+                return app
+
+            def passed_on():
+                Other().create()
+                return create()
+
+            def deeper(): return passed_on()
+            def deeper_still(): return deeper()
+            def deepest(): return deeper_still()
+            def too_deep(): return deepest()
+            """,
+            "other.py": """
+            from fastapi import FastAPI
+
+            def create(full):
+                app = FastAPI()
+                if full:
+                    app.add_api_route("/full", lambda: 1)
+                return app
+
+            def ignored():
+                create(False)
+
+            full, empty = create(True), create(False)
+            """,
+        },
+        ["GET /full", "GET /own"],
+    ),
+    "a lifespan that is half called registers routes": (
+        {
+            "main.py": """
+            from contextlib import asynccontextmanager
+            from functools import partial
+
+            from elsewhere import start
+            from fastapi import FastAPI
+
+            @asynccontextmanager
+            async def lifespan(prefix, app: FastAPI, *, end):
+                app.add_api_route(prefix + end, lambda: 1)
+                yield
+
+            app = FastAPI(lifespan=partial(lifespan, "/late", end="/end"))
+            app.add_event_handler("startup", start)
+            app.add_event_handler("startup", lambda: app.add_api_route("/started", lambda: 1))
+            """
+        },
+        ["GET /late/end", "GET /started"],
+    ),
+    "a class-based view of a router that nobody knows": (
+        {
+            "main.py": """
+            from elsewhere import router
+            from fastapi import FastAPI
+            from fastapi_utils.cbv import cbv
+
+            app = FastAPI()
+
+            @cbv(router)
+            class Items:
+                @router.get("/never")
+                def foreign(self): ...
+
+                @app.get("/items")
+                def items(self): ...
+            """
+        },
+        ["GET /items"],
+    ),
     "routers that include each other": (
         {
             "main.py": """
@@ -374,6 +456,7 @@ def test_an_early_return_puts_its_condition_on_what_follows(tmp_path: Path) -> N
         ("app.mount(os.environ['PATH_OF_X'], app)", "mount"),
         ("app.include_router(APIRouter(), prefix=os.environ['PREFIX'])", "router"),
         ("app.include_router(load())", "router"),
+        ("@getattr(app, os.environ['METHOD'])\ndef decorated(): ...", "route"),
         ("own = APIRouter(prefix=os.environ['AT']); own.get('/x')(read); app.include_router(own)", "route"),
         (
             "own = APIRouter(prefix=os.environ['AT']); own.include_router(APIRouter()); app.include_router(own)",

@@ -387,6 +387,23 @@ PROGRAMS = {
         for path in (first, start, end, *rest, *between):
             app.add_api_route(path, lambda: 1)
     """,
+    "what decorates classes, and objects that decorate": """
+        def served(cls):
+            app.include_router(cls.router)
+            return cls
+        @served
+        class Items:
+            router = APIRouter()
+            router.add_api_route("/items", lambda: 1)
+        class Marker:
+            def __call__(self, function):
+                app.get("/marked")(function)
+                return function
+        @Marker()
+        def marked(): ...
+        if app:
+            app.add_api_route("/always", lambda: 1)
+    """,
     "functions that are half called": """
         from functools import partial
         def made(*paths): return "".join(paths)
@@ -570,6 +587,41 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["/made/users"],
     ),
+    "folders without a file of their own": (
+        {
+            "main.py": "from fastapi import FastAPI\nimport space.deep.users\nfrom space import deep\n"
+            "from package import inner\nimport package.inner.items\nfrom package.inner import items as same\n"
+            "app = FastAPI()\napp.include_router(space.deep.users.router)\n"
+            "app.include_router(deep.users.router, prefix='/x')\n"
+            "app.include_router(inner.items.router)\napp.include_router(same.router, prefix='/x')\n",
+            "package/__init__.py": "",
+            **{
+                path: "from fastapi import APIRouter\nrouter = APIRouter()\n"
+                f"router.add_api_route('/{path[-8:-3]}', lambda: 1)\n"
+                for path in ("space/deep/users.py", "package/inner/items.py")
+            },
+        },
+        ["/users", "/x/users", "/items", "/x/items"],
+    ),
+    "a package that gathers what is below it": (
+        {
+            "main.py": "from fastapi import FastAPI\nfrom parts import *\napp = FastAPI()\n"
+            "app.include_router(users.router)\n",
+            "parts/__init__.py": "from . import users\nfrom .gone import nothing\nfrom .users import missing\n"
+            "__all__ = ['users', 'absent', 1]\n",
+            "parts/users.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "router.add_api_route('/users', lambda: 1)\n",
+        },
+        ["/users"],
+    ),
+    "a name that is bound after it was imported": (
+        {
+            "main.py": "from fastapi import FastAPI\nimport users\nPATH = '/later'\napp = FastAPI()\n"
+            "users.register(app)\n",
+            "users.py": "from main import PATH\n\ndef register(app):\n    app.add_api_route(PATH, lambda: 1)\n",
+        },
+        ["/later"],
+    ),
     "a package without a file of its own": (
         {
             "main.py": "from fastapi import FastAPI\nimport space.users\nfrom space import users as same\n"
@@ -585,8 +637,38 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
 @pytest.mark.parametrize(("files", "paths"), MODULES.values(), ids=list(MODULES))
 def test_modules_bind_what_imports_name(tmp_path: Path, files: dict[str, str], paths: list[str]) -> None:
     for path, text in files.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / path).write_text(text)
     source = gather(Gathering(tmp_path, use_cache=False)).source
 
     assert sorted(route.path for route in source.routes) == sorted(paths)
+
+
+def test_a_module_that_answers_for_missing_names_is_open(tmp_path: Path) -> None:
+    (tmp_path / "lazy.py").write_text("def __getattr__(name): ...\nknown = '/known'\n")
+    loop = "for each in (path, lazy.other, lazy.known):\n    app.add_api_route(each, print)\n"
+    code = f"import lazy\nfrom lazy import path\n{loop}"
+
+    assert worked_out(tmp_path, HEAD + code) == ["/known"]
+    assert len(gather(Gathering(tmp_path, use_cache=False)).source.unresolved) == len(("path", "other"))
+
+
+def test_what_takes_too_many_steps_is_named(tmp_path: Path) -> None:
+    endless = f"[({'1,' * 100}) for a in range(400) for b in range(400)]"
+    (tmp_path / "other.py").write_text(f"from fastapi import FastAPI\n\nfound = {endless}\napp = FastAPI()\n")
+    code = f"\ndef create():\n    found = {endless}\n    return FastAPI()\n\ndef load():\n    import other\n\nload()\n"
+    (tmp_path / "main.py").write_text(f"{HEAD}app.get('/a')(print)\n{code}")
+
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert [route.path for route in source.routes] == ["/a"]
+    assert [each.message for each in source.unresolved] == ["main.py needs more steps to compose than an audit spends"]
+
+
+def test_an_application_is_lost_in_a_function_that_takes_too_long(tmp_path: Path) -> None:
+    loops = "    for a in range(400):\n        for b in range(400):\n            c = b\n"
+    code = f"def register(app):\n    app.get('/a')(print)\n{loops}    app.get('/b')(print)\n\nregister(app)\n"
+
+    assert worked_out(tmp_path, HEAD + code) == ["/a"]
+    (app,) = gather(Gathering(tmp_path, use_cache=False)).source.apps
+    assert [each.method for each in app.handed_to] == ["call:unknown"]

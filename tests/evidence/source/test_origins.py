@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from pydantic import AnyUrl, BaseModel
+from pydantic import AnyUrl, BaseModel, Field
 
 from sinks import sink, to_thread, validate_name
 
@@ -27,7 +27,8 @@ class Order(str, Enum):
 class Body(BaseModel):
     name: str
     age: int
-
+    extra: missing
+    code: str = Field(pattern="^a$")
 
 
 def cleaned(text):
@@ -73,6 +74,14 @@ TEXT = {
     ),
     "what a dependency returns": ("def f(q=Depends(sort_by)):\n    sink(q)", "sort"),
     "an argument of a helper": ("def f(q: str):\n    helper(q)", "q"),
+    "a list with it": ('def f(q: str):\n    sink([q, "x"])', "q"),
+    "it or something else": ('def f(q: str):\n    sink(q or "x")', "q"),
+    "bytes": ('def f(q: bytes = b""):\n    sink(q)', "q"),
+    "a marker without annotation": ("def f(q=Query()):\n    sink(q)", "q"),
+    "what a variable makes of itself again and again": (
+        "def f(q: str):\n" + '    q = q + q\n    q = f"{q}{q}"\n' * 10 + "    sink(q)",
+        "q",
+    ),
     "an element of a list": ("def f(q: Annotated[list[str], Query()]):\n    for one in q:\n        sink(one)", "q"),
 }
 
@@ -93,6 +102,19 @@ NOTHING = {
     "what replaced it": "def f(q: str):\n    q = cleaned(q)\n    sink(q)",
     "its length": "def f(q: str):\n    sink(len(q))",
     "the state of the request": "def f(request: Request):\n    sink(request.state.user)",
+    "what an unknown check let through": "def f(q: str):\n    if is_allowed(q):\n        sink(q)",
+    "what was compared on the way": 'def f(q: str):\n    sink(q if q == "a" else "b")',
+    "a default that is no text": "def f(q=3):\n    sink(q)",
+    "a field that the model does not have": "def f(body: Body):\n    sink(body.missing)",
+    "a field of an unknown type": "def f(body: Body):\n    sink(body.extra)",
+    "a field that is limited": "def f(body: Body):\n    sink(body.code)",
+    "a list of something else": "def f(q: Annotated[list[Order], Query()]):\n    sink(q)",
+    "a list of nobody knows what": "def f(q: list[missing]):\n    sink(q)",
+    "a parameter of nobody knows what type": "def f(q: missing):\n    sink(q)",
+    "positional arguments": "def f(*q: str):\n    sink(q)",
+    "the object of the handler": "def f(self):\n    sink(self)",
+    "a number": "def f(q: str):\n    sink(-1)",
+    "what is far away": "def f(q: str):\n    sink(" + "(" * 14 + "q" + ' + "x")' * 14 + ")",
     "a helper that gets a constant": 'def f(q: str):\n    helper("x")',
 }
 

@@ -8,7 +8,7 @@ from fastapi_audit.evidence.source.composition import App, compose, mount_applic
 from fastapi_audit.evidence.source.evaluation import ExhaustedError
 from fastapi_audit.evidence.source.libraries import APPLICATIONS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
-from fastapi_audit.evidence.source.values import NOTHING, ClassValue, External, FunctionValue, Instance, Partial, Value
+from fastapi_audit.evidence.source.values import ClassValue, External, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Unresolved
 
 
@@ -26,10 +26,12 @@ class Assembly:
         seeds = [f for f in self.modules.by_path if b"FastAPI" in f.content and not f.is_aside]
         if not seeds:
             seeds = [f for f in self.modules.by_path if b"FastAPI" in f.content]
-        for file in seeds:
-            self._read(file)
-        for file in seeds:
-            self._factories(file)
+        for read in (self.evaluation.scope_of, self._factories):
+            for file in seeds:
+                try:
+                    read(file)
+                except ExhaustedError:
+                    self._exhausted(file)
         self._lifespans()
         apps = [compose(instance, self.source) for instance in self._chosen()]
         mount_applications(apps)
@@ -39,19 +41,11 @@ class Assembly:
             self.unresolved.extend(app.unresolved)
         return apps
 
-    def _read(self, file: SourceFile) -> None:
-        try:
-            self.evaluation.scope_of(file)
-        except ExhaustedError:
-            self._exhausted(file)
-
     def _exhausted(self, file: SourceFile) -> None:
         self.evaluation.steps = 200_000
-        self.unresolved.append(
-            Unresolved(
-                "module", f"{file.path} needs more steps to compose than an audit spends", Location(file.path, 1)
-            )
-        )
+        why = f"{file.path} needs more steps to compose than an audit spends"
+        found = Unresolved("module", why, Location(file.path, 1))
+        self.unresolved += [found] if found not in self.unresolved else []
 
     def _factories(self, file: SourceFile) -> None:
         """Calls the functions that build an application and that nobody called while the modules were read."""
@@ -62,7 +56,7 @@ class Assembly:
                 continue
             top = self._topmost(value)
             if not (isinstance(top.node, syntax.FunctionDef) and self.evaluation.was_called(top.node)):
-                self._call(top, ())
+                self._call(top)
 
     def _topmost(self, value: FunctionValue, depth: int = 0) -> FunctionValue:
         """The factory that calls this one and goes on composing, if there is one."""
@@ -122,36 +116,43 @@ class Assembly:
             elif isinstance(value, ClassValue) and value.file is file:
                 yield from (v for v in value.body.names.values() if isinstance(v, FunctionValue) and v.owner is value)
 
-    def _call(self, function: FunctionValue, args: tuple[Value, ...]) -> Value:
+    def _call(
+        self, function: FunctionValue, args: tuple[Value, ...] = (), keywords: dict[str, Value] | None = None
+    ) -> None:
         self.evaluation.steps = max(self.evaluation.steps, 300_000)
         receiver = function
         if function.owner is not None and function.receiver is None and not function.is_decorated("staticmethod"):
             receiver = function.bound(Instance(function.owner))
         try:
-            return self.evaluation.call_function(receiver, args, {}, None)
+            self.evaluation.call_function(receiver, args, keywords or {}, None)
         except ExhaustedError:
             self._exhausted(function.file)
-            return NOTHING
 
     def _lifespans(self) -> None:
         """Follows lifespans and start-up handlers: they may still register routes."""
         for instance in list(self.evaluation.applications):
-            lifespan = instance.keywords.get("lifespan")
-            if isinstance(lifespan, Partial):
-                lifespan = lifespan.target
-            if isinstance(lifespan, FunctionValue):
-                self._staged("lifespan", lifespan, (instance,))
+            match instance.keywords.get("lifespan"):
+                case FunctionValue() as lifespan:
+                    self._staged("lifespan", lifespan, (instance,))
+                case Partial(target=FunctionValue() as lifespan, args=first, keywords=keywords):
+                    self._staged("lifespan", lifespan, (*first, instance), keywords)
             for entry in list(instance.registrations):
                 if entry.method == "on_event" and isinstance(entry.handler, FunctionValue):
-                    self._staged("startup", entry.handler, ())
+                    self._staged("startup", entry.handler)
                 elif entry.method == "add_event_handler":
                     handler = entry.argument("func", 1)
                     if isinstance(handler, FunctionValue):
-                        self._staged("startup", handler, ())
+                        self._staged("startup", handler)
 
-    def _staged(self, stage: str, function: FunctionValue, args: tuple[Value, ...]) -> None:
+    def _staged(
+        self,
+        stage: str,
+        function: FunctionValue,
+        args: tuple[Value, ...] = (),
+        keywords: dict[str, Value] | None = None,
+    ) -> None:
         kept, self.evaluation.stage = self.evaluation.stage, stage
-        self._call(function, args)
+        self._call(function, args, keywords)
         self.evaluation.stage = kept
 
     def _chosen(self) -> list[Instance]:

@@ -164,7 +164,7 @@ class Modules:
         if not self._named:
             for file in self.files.values():
                 self._named.setdefault(file.name, file)
-        return self._named.get(dotted)
+        return self._named.get(dotted) or self._at("", dotted)
 
     def find(self, dotted: str, importer: SourceFile, level: int = 0) -> SourceFile | None:
         """The file that `import dotted` in `importer` leads to; `None` for a foreign module."""

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Body, Class, ClassBody, Function, Model, Module, Program, Settings
-from fastapi_audit.evidence.source.evaluation import Evaluation, ExhaustedError
+from fastapi_audit.evidence.source.evaluation import STEPS_A_QUESTION, Evaluation, ExhaustedError
 from fastapi_audit.evidence.source.libraries import MODELS, SETTINGS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
 from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Scope, Value
 
-STEPS = 50_000
-"""That any question may take, however many were taken before."""
 DEEPEST = 20
 """Of an `Annotated` in an `Annotated`."""
 _BLOCKS = frozenset({syntax.If, syntax.Loop, syntax.With, syntax.Try, syntax.Handler, syntax.Match, syntax.Case})
@@ -53,10 +51,11 @@ class Nouns(Program):
         """As `Evaluation.inferring` does it, by hand: a scan asks a hundred thousand times."""
         evaluation = self._evaluation
         kept, evaluation.composing = evaluation.composing, False
-        evaluation.steps = max(evaluation.steps, STEPS)
+        evaluation.steps = max(evaluation.steps, STEPS_A_QUESTION)
         try:
             return evaluation.evaluate(node, scope)
         except ExhaustedError:
+            evaluation.steps = STEPS_A_QUESTION
             return NOTHING
         finally:
             evaluation.composing = kept

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Model, Parameter
@@ -67,31 +68,50 @@ LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "str", "r
 """What is given a text and finds nothing by it."""
 
 
-def origins(expression: Expression, depth: int = 0) -> Iterator[Origin]:  # noqa: C901  one table of expressions
+class Trail(NamedTuple):
+    """How far an expression was followed, and through which variables: in `q = q + "x"` it comes by `q` again."""
+
+    depth: int = 0
+    variables: frozenset[tuple[int, str]] = frozenset()
+
+    @property
+    def deeper(self) -> "Trail":
+        return Trail(self.depth + 1, self.variables)
+
+    def through(self, function: Function, name: str) -> "Trail | None":
+        """The way through a variable of a function; `None` when it has led through it already."""
+        variable = (id(function.node), name)
+        return None if variable in self.variables else Trail(self.depth, self.variables | {variable})
+
+
+BEGIN = Trail()
+
+
+def origins(expression: Expression, trail: Trail = BEGIN) -> Iterator[Origin]:  # noqa: C901  one table of expressions
     """The parts of requests that an expression is made of; nothing where that is not certain."""
-    if depth > DEEPEST:
+    if trail.depth > DEEPEST:
         return
     node, body = expression.node, expression.body
     match node:
         case syntax.FString(parts=parts) | syntax.Operation(operator="+", operands=parts):
-            yield from _joined([Expression.of(p, body) for p in parts], depth)
+            yield from _joined([Expression.of(p, body) for p in parts], trail)
         case syntax.Operation(operator="%", operands=parts):
             template, *values = (Expression.of(p, body) for p in parts)
-            yield from _filled(template, values, depth)
+            yield from _filled(template, values, trail)
         case syntax.Collection(elements=parts) | syntax.Operation(operator="or" | "and", operands=parts):
             for part in parts:
-                yield from origins(Expression.of(part, body), depth + 1)
+                yield from origins(Expression.of(part, body), trail.deeper)
         case syntax.Conditional(body=one, orelse=other):
-            yield from origins(Expression.of(one, body), depth + 1)
-            yield from origins(Expression.of(other, body), depth + 1)
+            yield from origins(Expression.of(one, body), trail.deeper)
+            yield from origins(Expression.of(other, body), trail.deeper)
         case syntax.Await(value=inner) | syntax.Starred(value=inner) | syntax.Walrus(value=inner):
-            yield from origins(Expression.of(inner, body), depth + 1)
+            yield from origins(Expression.of(inner, body), trail.deeper)
         case syntax.Subscript() | syntax.Attribute():
-            yield from _part(node, expression, depth)
+            yield from _part(node, expression, trail)
         case syntax.Call():
-            yield from _called(Call(node, body), depth)
+            yield from _called(Call(node, body), trail)
         case syntax.Name():
-            yield from _variable(expression, depth)
+            yield from _variable(expression, trail)
         case _:
             return
 
@@ -100,26 +120,26 @@ _BEGINNING = re.compile(r"\s*(https?://)?")
 _PLACE = re.compile(r"\s*(https?://)?(%s|\{)")
 
 
-def _joined(parts: list[Expression], depth: int) -> Iterator[Origin]:
+def _joined(parts: list[Expression], trail: Trail) -> Iterator[Origin]:
     """The parts of a text one after the other; the first that is more than a scheme leads."""
     leads = True
     for part in parts:
-        for origin in origins(part, depth + 1):
+        for origin in origins(part, trail.deeper):
             yield replace(origin, leads=origin.leads and leads)
         constant = part.constant
         leads = leads and isinstance(constant, str) and _BEGINNING.fullmatch(constant) is not None
 
 
-def _filled(template: Expression, values: list[Expression], depth: int) -> Iterator[Origin]:
+def _filled(template: Expression, values: list[Expression], trail: Trail) -> Iterator[Origin]:
     """`"… %s" % value` and `"… {}".format(value)`."""
     constant = template.constant
     leads = isinstance(constant, str) and _PLACE.match(constant) is not None
     for value in values:
-        for origin in origins(value, depth + 1):
+        for origin in origins(value, trail.deeper):
             yield replace(origin, leads=origin.leads and leads)
 
 
-def _part(node: syntax.Subscript | syntax.Attribute, expression: Expression, depth: int) -> Iterator[Origin]:
+def _part(node: syntax.Subscript | syntax.Attribute, expression: Expression, trail: Trail) -> Iterator[Origin]:
     """`request.headers`, `body.name`, `found["name"]`."""
     whole = Expression.of(node.value, expression.body)
     function = expression.function
@@ -132,7 +152,7 @@ def _part(node: syntax.Subscript | syntax.Attribute, expression: Expression, dep
         if model is not None:
             yield from _field(model, node.attr, expression)
             return
-    yield from origins(whole, depth + 1)
+    yield from origins(whole, trail.deeper)
 
 
 def _is_request(expression: Expression) -> bool:
@@ -190,33 +210,34 @@ def _text_or_number(value: Value) -> bool | None:
     return None
 
 
-def _called(call: Call, depth: int) -> Iterator[Origin]:
+def _called(call: Call, trail: Trail) -> Iterator[Origin]:
     """What a call hands through: a method of a string, `str(…)`, a dictionary's `get`, `"…".format(…)`."""
     receiver = call.receiver
     if receiver is not None and call.method in KEEPING | {"json", "form", "body"}:
-        yield from origins(call.callee if _is_request(receiver) else receiver, depth + 1)
+        yield from origins(call.callee if _is_request(receiver) else receiver, trail.deeper)
         if call.method in {"format", "join"}:
-            yield from _filled(receiver, [*call.arguments, *call.keywords.values()], depth)
+            yield from _filled(receiver, [*call.arguments, *call.keywords.values()], trail)
     elif call.name in TRANSPARENT:
         for argument in call.arguments:
-            yield from origins(argument, depth + 1)
+            yield from origins(argument, trail.deeper)
 
 
-def _variable(name: Expression, depth: int) -> Iterator[Origin]:
+def _variable(name: Expression, trail: Trail) -> Iterator[Origin]:
     function = name.function
-    if function is None or _checked(function, name.text):
+    onward = None if function is None else trail.through(function, name.text)
+    if function is None or onward is None or _checked(function, name.text):
         return
     assigned = [s.value for s in function.assignments_to(name.text) if s.value is not None]
     if any(_replaces(value, name.text) for value in assigned):
         return
     for value in assigned:
-        yield from origins(value, depth + 1)
+        yield from origins(value, onward.deeper)
     for loop in function.statements_of("loop"):
         if loop.value is not None and any(t.mentions(name.text) for t in loop.targets):
-            yield from origins(loop.value, depth + 1)
+            yield from origins(loop.value, onward.deeper)
     parameter = function.parameter(name.text)
     if parameter is not None:
-        yield from _parameter(parameter, function, depth)
+        yield from _parameter(parameter, function, onward)
 
 
 def _replaces(value: Expression, name: str) -> bool:
@@ -245,12 +266,9 @@ def _checked(function: Function, name: str) -> bool:
 
 def _tests(function: Function) -> Iterator[Expression]:
     """What the function asks: the tests of its `if` statements and of `x if … else y`."""
-    for statement in function.statements_of("if"):
-        if statement.value is not None:
-            yield statement.value
-    for expression in function.expressions_of("conditional"):
-        if isinstance(expression.node, syntax.Conditional):
-            yield Expression.of(expression.node.test, expression.body)
+    yield from (s.value for s in function.statements_of("if") if s.value is not None)
+    conditionals = (e.node for e in function.expressions_of("conditional"))
+    yield from (function.expression(node.test) for node in conditionals if isinstance(node, syntax.Conditional))
 
 
 def _is_looked_up(name: str, call: Call) -> bool:
@@ -281,15 +299,15 @@ _CHECKS = frozenset(
 )  # fmt: skip
 
 
-def _parameter(parameter: Parameter, function: Function, depth: int) -> Iterator[Origin]:
+def _parameter(parameter: Parameter, function: Function, trail: Trail) -> Iterator[Origin]:
     if _receives(function):
-        yield from _received(parameter, function, depth)
+        yield from _received(parameter, function, trail)
     for call in function.callers:
         given = _given(call, parameter, function)
         if given is None or call.function is function:
             continue
         step = Step(call.location, f"`{parameter.name}` is passed to `{function.name}`")
-        for origin in origins(given, depth + 1):
+        for origin in origins(given, trail.deeper):
             yield replace(origin, steps=(*origin.steps, step))
 
 
@@ -298,11 +316,11 @@ def _receives(function: Function) -> bool:
     return any(w.before is None and w.context in ENTRY_CONTEXTS for w in function.ways)
 
 
-def _received(parameter: Parameter, function: Function, depth: int) -> Iterator[Origin]:
+def _received(parameter: Parameter, function: Function, trail: Trail) -> Iterator[Origin]:
     if parameter.name in {"self", "cls"} or parameter.is_a(*REQUESTS):
         return
     if parameter.is_dependency:
-        yield from _provided(parameter, depth)
+        yield from _provided(parameter, trail)
         return
     if parameter.kind not in {"positional", "keyword"} or _is_limited(parameter):
         return
@@ -321,12 +339,12 @@ def _is_limited(parameter: Parameter) -> bool:
     return any(isinstance(m, Instance) and any(k in m.keywords for k in LIMITS) for m in parameter.metadata)
 
 
-def _provided(parameter: Parameter, depth: int) -> Iterator[Origin]:
+def _provided(parameter: Parameter, trail: Trail) -> Iterator[Origin]:
     """What a dependency returns of the request."""
     for dependency in parameter_dependencies(parameter.function):
         if dependency.parameter == parameter.name and dependency.function is not None:
             for returned in dependency.function.returned_expressions:
-                yield from origins(returned, depth + 1)
+                yield from origins(returned, trail.deeper)
 
 
 def _given(call: Call, parameter: Parameter, function: Function) -> Expression | None:

@@ -11,6 +11,7 @@ from fastapi_audit.evidence.source.code.calls import Call
 from fastapi_audit.evidence.source.code.expressions import Expression
 from fastapi_audit.evidence.source.code.module import Module
 from fastapi_audit.evidence.source.code.parameters import Parameter
+from fastapi_audit.evidence.source.evaluation.budget import STEPS_A_QUESTION
 from fastapi_audit.evidence.source.values import FunctionValue, Scope, Value
 from fastapi_audit.model import Edit, Finding, Fix, Location, Severity, Step
 
@@ -87,7 +88,11 @@ class Function(Body):
 
     @cached_property
     def scope(self) -> Scope:
-        return self.source.evaluation.local_scope(self.definition)
+        evaluation = self.source.evaluation
+        evaluation.steps = max(evaluation.steps, STEPS_A_QUESTION)
+        scope = evaluation.local_scope(self.definition)
+        evaluation.steps = max(evaluation.steps, STEPS_A_QUESTION)
+        return scope
 
     def evaluate(self, node: syntax.Expr) -> Value:
         return self.source.evaluate(node, self.scope)

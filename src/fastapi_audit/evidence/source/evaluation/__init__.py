@@ -5,7 +5,7 @@ handlers are not. Whatever depends on the environment stays `Unknown`, both bran
 read, and every registration keeps the conditions that it stands under. Steps and depth are bounded.
 """
 
-from fastapi_audit.evidence.source.evaluation.budget import ExhaustedError
+from fastapi_audit.evidence.source.evaluation.budget import STEPS_A_QUESTION, ExhaustedError
 from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
 
-__all__ = ["Evaluation", "ExhaustedError"]
+__all__ = ["STEPS_A_QUESTION", "Evaluation", "ExhaustedError"]

@@ -6,6 +6,8 @@ from fastapi_audit.evidence.source.values import FunctionValue, Value
 
 MOST_STEPS = 3_000_000
 MOST_STEPS_A_CALL = 60_000
+STEPS_A_QUESTION = 50_000
+"""That any question about a composed program may take, however many were taken before."""
 DEEPEST_CALL = 24
 MOST_PLAIN_CALLS = 3000
 """The same as `MOST_CALLS` for a function that only gets constants, such as one that puts a prefix before a path."""

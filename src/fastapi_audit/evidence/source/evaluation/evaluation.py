@@ -89,10 +89,12 @@ class Evaluation:
             scope = self._scopes[file.path] = Scope(file)
             scope.names["__name__"] = Constant(file.name)
             frames, self.frames = self.frames, []
-            with self.outside_conditions():
-                self.run(file.body, scope)
-            self.frames = frames
-            self._done.add(file.path)
+            try:
+                with self.outside_conditions():
+                    self.run(file.body, scope)
+            finally:
+                self.frames = frames
+                self._done.add(file.path)
             if len(self._done) == len(self._scopes):
                 self._read_imported()
         return scope

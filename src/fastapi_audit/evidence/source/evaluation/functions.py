@@ -57,7 +57,7 @@ def call_function(
     try:
         evaluation.run(node.body, scope)
     except LongEnoughError:
-        pass
+        lost(evaluation, function, args, keywords, site)
     finally:
         evaluation.frames.pop()
         evaluation.following.stack.pop()
@@ -138,10 +138,6 @@ def _missing(evaluation: "Evaluation", parameter: syntax.Parameter, function: Fu
         value = evaluation.evaluate(parameter.default, function.scope)
         if isinstance(value, Instance) and value.is_a("fastapi.Depends", "fastapi.Security"):
             return _provided(evaluation, value, parameter, function)
-        if not isinstance(value, Unknown) and value != NOTHING:
-            return value
-        if parameter.annotation is None or not evaluation.frames:
-            return value
         return value
     return (
         evaluation.typed(parameter.annotation, function.scope)

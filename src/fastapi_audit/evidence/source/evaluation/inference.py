@@ -1,10 +1,12 @@
 """What a function gives and what its names hold, without following calls for their effects."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.assignments import bind
+from fastapi_audit.evidence.source.evaluation.budget import ExhaustedError
 from fastapi_audit.evidence.source.evaluation.definitions import define_class
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered
 from fastapi_audit.evidence.source.evaluation.functions import bind_parameters
@@ -22,7 +24,7 @@ def returned(evaluation: "Evaluation", function: FunctionValue) -> Value:
     """What a function gives, by its annotation or its `return` and `yield`; a coroutine gives its value."""
     node = function.node
     if isinstance(node, syntax.Lambda):
-        return evaluation.evaluate(node.body, function.scope)
+        return evaluation.call_function(function, (), {}, None)
     key = (id(node), id(function.scope))
     if key in evaluation.inferred.returned:
         return evaluation.inferred.returned[key]
@@ -76,9 +78,11 @@ def local_scope(evaluation: "Evaluation", function: FunctionValue) -> Scope:
         if receiver is None and owner is not None and not function.is_decorated("staticmethod"):
             receiver = owner if function.is_decorated("classmethod") else Instance(owner)
         bound = function if receiver is None else function.bound(receiver)
-        bind_parameters(evaluation, bound, (), {}, scope)
-        if isinstance(function.node, syntax.FunctionDef):
-            _bind_locals(evaluation, function.node.body, scope)
+        # What was bound until then is known; whoever reads on finds out by itself that no steps are left.
+        with suppress(ExhaustedError):
+            bind_parameters(evaluation, bound, (), {}, scope)
+            if isinstance(function.node, syntax.FunctionDef):
+                _bind_locals(evaluation, function.node.body, scope)
         evaluation.frames = frames
     return scope
 

@@ -31,16 +31,9 @@ def member(evaluation: "Evaluation", file: SourceFile, name: str) -> Value | Non
             return ModuleValue(below.name, below)
         if evaluation.modules.is_package(f"{file.name}.{name}", file):
             return ModuleValue(f"{file.name}.{name}", None)
-    if not evaluation.is_read(file) and _defines(file, name):
-        return None
-    return _attribute_hook(scope, name)
-
-
-def _attribute_hook(scope: Scope, name: str) -> Value | None:
-    """A module may answer for missing names (PEP 562): what it gives then is not known."""
-    return (
-        Unknown(f"`__getattr__` of {scope.file.name}") if "__getattr__" in scope.names and name != "__path__" else None
-    )
+    # A module may answer for missing names (PEP 562), and which are missing is known once it is read to its end.
+    is_answered = evaluation.is_read(file) and "__getattr__" in scope.names and name != "__path__"
+    return Unknown(f"`__getattr__` of {file.name}") if is_answered else None
 
 
 def _settle(evaluation: "Evaluation", scope: Scope, name: str) -> Value:
@@ -64,28 +57,6 @@ def name(evaluation: "Evaluation", identifier: str, scope: Scope) -> Value:
     if hasattr(builtins, identifier):
         return External(identifier)
     return Unknown(f"`{identifier}`")
-
-
-def _defines(file: SourceFile, name: str) -> bool:
-    """Whether the module's own statements bind a name, at any depth outside functions."""
-    pending: list[syntax.Node] = list(file.body)
-    while pending:
-        node = pending.pop()
-        match node:
-            case syntax.FunctionDef(name=found) | syntax.ClassDef(name=found):
-                if found == name:
-                    return True
-            case syntax.Assign():
-                if any(is_name(t, name) for t in node.targets):
-                    return True
-            case syntax.Import():
-                if any((alias or dotted.partition(".")[0]) == name for dotted, alias in node.names):
-                    return True
-            case syntax.Stmt() | syntax.Handler():
-                pending.extend(syntax.children(node))
-            case _:
-                pass
-    return False
 
 
 def is_name(node: syntax.Expr, name: str) -> bool:
