@@ -1,5 +1,6 @@
 """What has changed since an earlier scorecard, in the terminal and on the page."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_what_came_and_what_went_is_said(project: Path) -> None:
     assert ", 1 new, 1 gone" in after.out
     page = (project.parent / "after.html").read_text("utf-8")
     assert "Since the last report" in page
+
+
+def test_an_earlier_report_without_a_score_is_compared_by_its_findings(project: Path) -> None:
+    scan(project, "--report", "json=../before.json")
+    before = json.loads((project.parent / "before.json").read_text())
+    for rule in before["rules"]:
+        rule["outcome"] = "not-run"
+    (project.parent / "before.json").write_text(json.dumps(before))
+
+    assert "since the last report: 0 new, 0 gone" in scan(project, "--compare", "../before.json").out
 
 
 def test_nothing_changed(project: Path) -> None:

@@ -114,6 +114,46 @@ def test_a_link_out_of_the_repository_is_not_followed(project: Path, tmp_path: P
     assert (outside / "pyproject.toml").read_text() == PYPROJECT
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (".github", ".github/workflows/fastapi-audit.yml: its folder is a link out of the repository"),
+        (".github/workflows", ".github/workflows/fastapi-audit.yml: its folder is a link out of the repository"),
+    ],
+)
+def test_a_linked_folder_is_not_written_into(project: Path, tmp_path: Path, inside: str, said: str) -> None:
+    (tmp_path / "outside").mkdir()
+    (project / inside).parent.mkdir(exist_ok=True)
+    (project / inside).symlink_to(tmp_path / "outside")
+
+    ran = command("init", cwd=project)
+
+    assert (ran.code, [*(tmp_path / "outside").iterdir()]) == (2, [])
+    assert said in ran.last_line
+
+
+def test_what_cannot_be_written_is_named(project: Path) -> None:
+    (project / ".github").mkdir()
+    (project / ".github" / "workflows").write_text("a file")
+    in_the_way = command("init", cwd=project)
+    (project / "fastapi-audit.toml").unlink(missing_ok=True)
+    (project / "fastapi-audit.toml").mkdir()
+    a_folder = command("init", cwd=project)
+
+    assert (in_the_way.code, a_folder.code) == (2, 2)
+    assert "cannot be written: " in in_the_way.last_line
+    assert a_folder.last_line.endswith("fastapi-audit.toml: cannot be written: File exists")
+
+
+def test_a_folder_whose_name_cannot_be_printed_is_refused(project: Path) -> None:
+    service = written(project / "a\nb", {"main.py": APPLICATION})
+
+    ran = command("init", cwd=service)
+
+    assert ran.code == 2
+    assert ran.last_line.endswith("its name has characters that cannot be printed; rename it")
+
+
 def test_a_project_on_gitlab_gets_no_workflow_of_github(project: Path) -> None:
     written(project, {".gitlab-ci.yml": "test:\n  script: [make]\n"})
 

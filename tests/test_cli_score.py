@@ -45,6 +45,17 @@ def test_the_score_of_a_scorecard_is_said_in_one_line(tmp_path: Path) -> None:
     assert ran.out.startswith(f"card.json: {card['score']} / 100, {card['grade']}, coverage ")
 
 
+def test_a_scorecard_without_a_score_says_so(tmp_path: Path) -> None:
+    project = written(tmp_path / "project", {"main.py": APPLICATION})
+    command("scan", "--exit-zero", "--report", "json=card.json", cwd=project)
+    card = json.loads((project / "card.json").read_text())
+    for rule in card["rules"]:
+        rule["outcome"] = "not-run"
+    (project / "card.json").write_text(json.dumps(card))
+
+    assert command("score", "card.json", cwd=project).out == "card.json: no score, as nothing was assessed\n"
+
+
 def test_nothing_asked_is_a_usage_error(tmp_path: Path) -> None:
     ran = command("score", cwd=tmp_path)
 

@@ -84,6 +84,19 @@ def test_flags_that_cannot_be(tmp_path: Path, arguments: list[str], message: str
     assert refused(command("scan", *arguments, cwd=tmp_path)).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["probe", "--engine", "ab"], "--engine: built-in or locust, not 'ab'"),
+        (["probe", "--locust-workers", "2"], "--locust-workers is for --engine locust"),
+        (["probe", "--locust-listen", ":5557"], "--locust-listen is for --engine locust"),
+        (["report", "--fail-under", "-1"], "--fail-under takes a score from 0 to 100, not -1"),
+    ],
+)
+def test_flags_of_other_commands_that_cannot_be(tmp_path: Path, arguments: list[str], message: str) -> None:
+    assert refused(command(*arguments, "http://127.0.0.1:1", cwd=tmp_path)).startswith(message)
+
+
 def test_a_severity_that_is_none(tmp_path: Path) -> None:
     ran = command("scan", "--fail-on", "bad", cwd=tmp_path)
 
@@ -99,3 +112,4 @@ def test_the_current_folder_cannot_stand_in_for_a_module(tmp_path: Path) -> None
     written(tmp_path, {"typer.py": "raise SystemExit(99)", "tomllib.py": "raise SystemExit(99)"})
 
     assert command("--version", cwd=tmp_path).code == 0
+    assert command("--version", cwd=tmp_path, env={"PYTHONSAFEPATH": "1"}).code == 0

@@ -212,6 +212,27 @@ def test_of_one_cause_in_several_operations_what_the_files_say_too_is_taken_apar
     assert all(each.status is Status.CONFIRMED and SEEN in each.observations for each in found.findings)
 
 
+def test_of_one_cause_in_several_operations_nothing_is_left_where_the_files_say_them_all() -> None:
+    found = joined(
+        result(
+            suspected(operation="GET /users", location=Location("app/main.py", 21)),
+            suspected(operation="GET /files/{name}", location=Location("app/main.py", 11)),
+        ),
+        result(of_one_cause("GET /users")),
+    )
+
+    assert {(each.operation, each.also) for each in found.findings} == {("GET /users", ()), ("GET /files/{name}", ())}
+
+
+def test_what_was_seen_of_an_operation_that_nobody_knows_says_nothing_of_another_line() -> None:
+    found = joined(result(suspected(location=Location("app/main.py", 90))), result(on_the_wire(operation="GET /gone")))
+
+    assert {(each.operation, each.status) for each in found.findings} == {
+        (None, Status.SUSPECTED),
+        ("GET /gone", Status.CONFIRMED),
+    }
+
+
 def test_a_cause_that_knows_its_line_stays_whole_where_the_files_speak_of_that_line() -> None:
     place = Location("app/main.py", 30)
     found = only(joined(result(suspected(location=place)), result(of_one_cause("GET /users", location=place))))

@@ -88,6 +88,12 @@ def test_the_worst_are_carried_where_there_is_no_room_for_all(monkeypatch: pytes
     assert 50 < sum(len(each.text) for each in told["main.py"]) <= 100
 
 
+def test_a_file_for_which_no_room_is_left_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passages, "MOST", 3)
+
+    assert carried(TEXT, 3) == {}
+
+
 def test_a_line_that_nobody_can_read_is_left_out() -> None:
     assert carried("a\nb\n" + "x" * 2_000 + "\nc\nd\n", 3) == {
         "main.py": (Passage(1, 0, "a\nb\n"), Passage(4, 2005, "c\nd\n"))

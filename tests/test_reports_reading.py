@@ -28,6 +28,26 @@ def test_a_scorecard_is_read(tmp_path: Path, document: Any) -> None:
     read(tmp_path, document)
 
 
+def test_what_was_not_resolved_is_read(tmp_path: Path, document: Any) -> None:
+    document["unresolved"] = [{"kind": "file", "message": "a.py cannot be read", "location": None}]
+    (tmp_path / "scan.json").write_text(json.dumps(document))
+
+    assert [each.message for each in read_scorecard(tmp_path / "scan.json").unresolved] == ["a.py cannot be read"]
+
+
+def test_a_finding_of_a_rule_that_is_not_listed_is_refused(tmp_path: Path, document: Any) -> None:
+    document["findings"][0]["rule"] = "another-rule"
+    with pytest.raises(UsageError, match=r"scan\.json: a finding names the rule 'another-rule', which is not among"):
+        read(tmp_path, document)
+
+
+def test_a_file_that_is_too_large_is_no_scorecard(tmp_path: Path) -> None:
+    with (tmp_path / "scan.json").open("wb") as file:
+        file.truncate(64_000_001)
+    with pytest.raises(UsageError, match=r"larger than 64,000,000 bytes; this is no scorecard"):
+        read_scorecard(tmp_path / "scan.json")
+
+
 def test_a_route_of_another_kind_is_refused(tmp_path: Path, document: Any) -> None:
     document["routes"][0]["kind"] = "|\n"
     with pytest.raises(UsageError, match=r"`routes\.0\.kind`"):

@@ -211,3 +211,28 @@ def test_without_a_cache_nothing_is_kept(tmp_path: Path, gathering: Gathering) -
     time.sleep(2.2)  # else it would not be kept in any case
     scanned(gathering.root, tmp_path / "none", "--no-cache")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_result_is_kept_for_its_owner_and_never_a_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    kept = results.Result(tmp_path, "asked")
+    kept.write([1])
+    assert (list(folder.iterdir()), kept.read()) == ([], None)
+
+    folder.chmod(0o700)
+    kept.write([1])
+    assert kept.read() == [1]
+
+    monkeypatch.setattr(results, "LARGEST", 500)
+    kept.write(["x" * 501])
+    assert kept.read() == [1]
+
+
+def test_without_a_folder_of_ones_own_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "nowhere")
+    kept = results.Result(None, "asked")
+    kept.write([1])
+    assert kept.read() is None

@@ -12,6 +12,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.responses import PlainTextResponse
 
 from fastapi_audit.errors import UsageError
 from fastapi_audit.evidence import _app_process, _app_worker
@@ -286,6 +288,57 @@ def test_what_is_mounted_and_no_fastapi_is_listed(tmp_path: Path) -> None:
     assert {each.name for each in app.every_operation()} == {"GET /inner/deep/ping", "HEAD /inner/deep/ping"}
 
 
+def test_odd_handlers_and_routes_are_told_as_far_as_they_can_be(tmp_path: Path) -> None:
+    app = told(
+        ask(
+            tmp_path,
+            """
+            from functools import partial, reduce
+            from fastapi import Depends, FastAPI
+            from fastapi.security import HTTPBearer
+            from starlette.routing import BaseRoute
+
+            def item(number: int = 1): ...
+            def circle(): ...
+            def deeper(inner, _):
+                def dependency(value=Depends(inner)): ...
+                return dependency
+
+            app = FastAPI(openapi_url=None)
+            app.get("/partial")(partial(item, number=2))
+            app.get("/circle")(circle)
+            app.get("/deep")(reduce(deeper, range(20), HTTPBearer()))
+            app.get("/shallow")(deeper(partial(item), 0))
+            app.router.routes.append(BaseRoute())
+            circle.__wrapped__ = circle
+            """,
+        )
+    )
+    assert [each.name for each in app.every_operation()] == ["GET /partial", "GET /circle", "GET /deep", "GET /shallow"]
+    partial, circle, deep, shallow = app.every_operation()
+    assert (partial.endpoint, partial.place) == ("main.item", Place("main.py", 7, own=True))
+    assert (circle.endpoint, circle.place) == ("main.circle", None)
+    assert deep.security == ()
+    assert shallow.dependencies == ("main.item",)
+
+
+def test_included_routes_are_the_same_where_fastapi_has_no_public_view_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, outer, inner = FastAPI(), APIRouter(prefix="/outer"), APIRouter()
+    inner.get("/inner")(lambda: 1)
+    inner.add_route("/plain", PlainTextResponse)
+    outer.include_router(inner, prefix="/more")
+    app.include_router(outer)
+
+    def paths() -> list[tuple[str, object]]:
+        routes = list(_app_worker.effective_routes(app.routes))
+        return [(route.path, route.endpoint) for route in routes if hasattr(route, "endpoint")]
+
+    public = paths()
+    assert {"/outer/more/inner", "/outer/more/plain"} <= {path for path, _ in public}
+    monkeypatch.delattr("fastapi.routing.iter_route_contexts")
+    assert paths() == public
+
+
 def test_a_wrapped_application_shows_its_wrapper_outermost(tmp_path: Path) -> None:
     wrapped = """
         from fastapi import FastAPI
@@ -422,6 +475,18 @@ def test_a_child_of_the_application_does_not_answer_for_it_and_does_not_survive(
     assert told(ask(tmp_path, forking)).title == "parent"
     assert time.monotonic() - begun < 60
     wait_until(lambda: not alive(int((tmp_path / "child").read_text())))
+
+
+def test_a_child_that_goes_on_as_the_application_does_not_answer_for_it(tmp_path: Path) -> None:
+    forking = PREAMBLE + dedent(
+        """
+        child = os.fork()
+        app = FastAPI(title="parent" if child else "child")
+        if child:
+            os.waitpid(child, 0)
+        """
+    )
+    assert told(ask(tmp_path, forking)).title == "parent"
 
 
 def test_a_child_that_leaves_the_group_does_not_hold_us_up(tmp_path: Path) -> None:

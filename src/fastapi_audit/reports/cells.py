@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import accumulate, takewhile
 
 from fastapi_audit.reports import Look
 
@@ -42,13 +43,9 @@ def cut(text: str, width: int) -> str:
     """The text, ended by an ellipsis where it would take more columns than `width`."""
     if columns(text) <= width:
         return text
-    kept, room = [], width - 1
-    for character in text:
-        room -= _columns(character)
-        if room < 0:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
+    taken = accumulate(map(_columns, text))
+    kept = sum(1 for _ in takewhile(lambda so_far: so_far < width, taken))
+    return f"{text[:kept]}…"
 
 
 def padded(text: str, width: int) -> str:

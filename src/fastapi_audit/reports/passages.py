@@ -77,7 +77,8 @@ def passages(card: Scorecard, text: Callable[[str], str | None]) -> Sources:
         if room < 0:
             break
         wanted[path].add(line)
-    return {path: tuple(_joined(file, sorted(wanted[path]))) for path in sorted(wanted) if (file := files.at(path))}
+    found = ((path, lines, files.at(path)) for path, lines in sorted(wanted.items()) if lines)
+    return {path: tuple(_joined(file, sorted(lines))) for path, lines, file in found if file}
 
 
 def _places(card: Scorecard, files: _Files) -> Iterator[tuple[str, int]]:
@@ -153,8 +154,7 @@ def _joined(file: _File, lines: Sequence[int]) -> Iterator[Passage]:
             yield file.passage(first, last)
             first = 0
         first, last = first or line, line
-    if first:
-        yield file.passage(first, last)
+    yield file.passage(first, last)
 
 
 class Layout:

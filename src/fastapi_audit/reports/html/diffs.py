@@ -80,8 +80,7 @@ def _hunks(edits: Sequence[Edit], starts: list[int]) -> Iterator[tuple[int, int,
             first = begin
         together = [*together, edit]
         last = max(last, end)
-    if together:
-        yield first, last, together
+    yield first, last, together
 
 
 def _lines(text: str) -> list[str]:
