@@ -150,9 +150,7 @@ def _asks(call: Call) -> bool:
 
 def _conditions(call: Call) -> Iterator[Expression]:
     """The tests that the call may be part of."""
-    for statement in call.body.statements_of("if"):
-        if statement.value is not None:
-            yield statement.value
+    return (s.value for s in call.body.statements_of("if") if s.value is not None)
 
 
 def _tests(condition: Expression, call: Call) -> bool:
