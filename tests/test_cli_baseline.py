@@ -162,3 +162,27 @@ def test_a_comment_without_a_reason_silences_nothing_where_reasons_are_required(
     assert bare.code == 1
     assert "gives no reason" in bare.err
     assert reasoned.code == 0
+
+
+def test_a_file_that_is_too_large_is_no_baseline(project: Path) -> None:
+    with (project / "huge.json").open("wb") as file:
+        file.truncate(50_000_001)
+
+    ran = command("scan", "--baseline", "huge.json", cwd=project)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.last_line == "error: huge.json: larger than 50,000,000 bytes; this is no baseline"
+
+
+def test_what_a_crashed_rule_left_out_is_no_baseline(project: Path) -> None:
+    rule = "name: no-call\nitem: 2\nseverity: low\nmessage: no\nrule: {pattern: f($X)}\n"
+    (project / "audit-rules").mkdir()
+    (project / "audit-rules" / "a.yml").write_text(rule)
+    (project / "pyproject.toml").write_text('[tool.fastapi-audit]\nselect = ["no-call"]\nrules = ["audit-rules"]\n')
+    (project / "main.py").write_text(BLOCKING + "f(1)\n" * 10_001)
+
+    ran = command("baseline", "write", cwd=project)
+
+    assert ran.code == 3
+    assert ran.last_line.startswith("error: a rule crashed, so the findings are not whole")
+    assert not (project / ".fastapi-audit-baseline.json").exists()

@@ -77,6 +77,15 @@ def test_middleware_is_told_from_the_outside_in(service: Path) -> None:
     assert out.index("CORSMiddleware") < out.index("GZipMiddleware")
 
 
+def test_what_is_not_resolved_is_counted_below_the_table(service: Path) -> None:
+    with (service / "main.py").open("a") as file:
+        file.write("\nimport importlib\n\napp.include_router(importlib.import_module(input()).router)\n")
+
+    ran = command("routes", cwd=service)
+
+    assert ran.out.splitlines()[-1] == "not resolved: 1 (`--output-format json` lists them)"
+
+
 def test_routes_as_json_keep_the_contract(service: Path) -> None:
     told = json.loads(command("routes", "--output-format", "json", cwd=service).out)
 

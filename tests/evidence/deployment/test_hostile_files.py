@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fastapi_audit.evidence import deployment
-from fastapi_audit.evidence.deployment import Deployment
+from fastapi_audit.evidence import files as evidence_files
+from fastapi_audit.evidence.deployment import Deployment, files
 from fastapi_audit.evidence.files import discover
 
 pytestmark = pytest.mark.timeout(60)
@@ -206,6 +207,41 @@ def test_more_files_than_anybody_writes_are_left_out_with_a_note(tmp_path: Path)
     assert [note.message for note in found.unresolved] == [
         "read the first 3000 deployment files only; exclude folders that are none"
     ]
+
+
+def test_a_tree_of_more_entries_than_a_project_has_is_not_walked_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcd":
+        (tmp_path / f"Procfile.{name}").write_text("web: uvicorn app:app")
+    monkeypatch.setattr(files, "MOST_ENTRIES", 3)
+    found = deployment.read(tmp_path)
+    assert [process.path for process in found.processes] == ["Procfile.a", "Procfile.b", "Procfile.c"]
+    assert [note.message for note in found.unresolved] == [
+        "looked at the first 3 files only; exclude folders that hold none"
+    ]
+
+    monkeypatch.setattr(evidence_files, "MOST_FILES", 3)
+    tree = discover(tmp_path)
+    assert len(tree.paths) == 3
+    assert [note.message for note in tree.left_out] == ["more than 3 files: the rest was not looked at"]
+
+
+def test_an_ignore_file_that_cannot_be_read_ignores_nothing(tmp_path: Path) -> None:
+    (tmp_path / "piped").mkdir()
+    os.mkfifo(tmp_path / "piped" / ".gitignore")
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "lost" / ".gitignore").symlink_to("nowhere")
+    for folder in ("piped", "lost", "env2"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "main.py").write_text("")
+    (tmp_path / "env2" / "pyvenv.cfg").write_text("")
+    assert discover(tmp_path).python == ["lost/main.py", "piped/main.py"]
+
+
+def test_a_large_file_is_not_looked_into(tmp_path: Path) -> None:
+    found = read(tmp_path, "data.json", '{"panels": [], "targets": []}' + " " * 1_000_000)
+    assert (found.dashboards, found.unresolved, found.files) == ((), (), 0)
 
 
 def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
