@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,20 @@ async def broken() -> Response:
 async def told() -> list[list[str]]:
     return sorted(map(list, seen))
 """
+STALLS = """
+import asyncio, itertools, time
+from fastapi import FastAPI
+
+app = FastAPI()
+served = itertools.count()
+
+
+@app.get("/work")
+async def work() -> str:
+    if next(served) == 100:
+        time.sleep(1)
+    return "done"
+"""
 SECRET = (("X-Key", "correct-horse-battery"),)
 
 
@@ -71,6 +86,28 @@ def whole(sampling: Sampling) -> LatencyRow:
     return next(sampling.rows(lambda _: Target()))
 
 
+def of(sampling: Sampling, operation: str) -> LatencyRow:
+    return next(row for row in sampling.rows(lambda _: Target()) if row.operation == operation)
+
+
+def mix(sampling: Sampling) -> Counter[str]:
+    return Counter(each.operation for each in sampling.samples)
+
+
+@pytest.mark.slow
+def test_a_stall_is_timed_from_when_each_request_was_meant_to_start(tmp_path: Path) -> None:
+    """As the built-in engine does: users that wait for an answer would hardly ask while it lasts."""
+    (tmp_path / "main.py").write_text(STALLS)
+    with launched(Launch("main:app", tmp_path, options=("--log-level", "warning"))) as server:
+        assert server.started, server.log
+        pace = Pace(rate=50, requests=300, slots=4)
+        sampling = asyncio.run(locust.sample(planned(server.url, "/work"), pace, (), locust.Crew()))
+
+    waited = sum(each.seconds >= 0.25 for each in sampling.samples)
+    # Of the fifty that were meant to start within that second; four users alone would be four.
+    assert waited >= 25
+
+
 def test_the_file_is_python_whatever_the_service_calls_its_operations() -> None:
     hostile = Planned('GET /"""\n]; import os; os._exit(1)', "GET", "http://127.0.0.1:1/a?b={c}&d='", (("X", '"""'),))
 
@@ -85,11 +122,14 @@ def test_the_file_is_python_whatever_the_service_calls_its_operations() -> None:
 def test_two_workers_measure_what_the_probe_measures(url: str) -> None:
     pace = Pace(rate=40, requests=240)
 
-    theirs = whole(asyncio.run(locust.sample(planned(url, "/work"), pace, (), locust.Crew(2))))
-    ours = whole(asyncio.run(latency.sample(planned(url, "/work"), pace, lambda: True)))
+    both = planned(url, "/work", "/missing")
 
-    assert theirs.errors == ours.errors == 0
-    assert 180 <= theirs.samples <= 260
+    sampled = asyncio.run(locust.sample(both, pace, (), locust.Crew(2)))
+    asked = asyncio.run(latency.sample(both, pace, lambda: True))
+
+    assert mix(sampled) == mix(asked) == {"GET /work": 120, "GET /missing": 120}
+    assert whole(sampled).errors == whole(asked).errors == 0
+    theirs, ours = of(sampled, "GET /work"), of(asked, "GET /work")
     # Other work on the machine slows both, and not at the same moment; a quiet one shows less than 15 %.
     assert theirs.p50_ms == pytest.approx(ours.p50_ms, rel=0.5)
     assert min(theirs.p50_ms, ours.p50_ms) >= 50
