@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -228,6 +229,14 @@ def test_what_is_slow_together_is_told_from_what_is_slow_alone() -> None:
 def test_what_is_quick_alone_and_slow_under_load_is_slow_together() -> None:
     assert loaded(slow, slow, alone=0.02).held_up(lambda _: Target()) == {"GET /0", "GET /1"}
     assert loaded(slow, slow, alone=0.3).held_up(lambda _: Target()) == frozenset()
+
+
+def test_a_machine_that_is_late_itself_blames_no_operation_that_is_quick_alone() -> None:
+    def judged(alone: float, late: float) -> Verdict:
+        return verdicts(replace(loaded(slow, slow, alone=alone), late=late))["GET /0"]
+
+    assert judged(alone=0.02, late=0.05) is Verdict.INCONCLUSIVE
+    assert judged(alone=0.02, late=0.002) is judged(alone=0.3, late=0.05) is Verdict.FAIL
 
 
 def test_one_failure_decides_nothing_however_small_the_target() -> None:

@@ -52,6 +52,11 @@ async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
     for row in sampling.rows(session.probing.target_of):
         own = (each for each in sampling.samples if row.operation in (None, each.operation))
         yield MeasuredLatency(row, frozenset(each.status for each in own), row.operation in held_up)
+    if sampling.too_late(session.probing.target):
+        message = (
+            f"this machine was too busy to judge: one request in twenty was sent {sampling.late * 1000:.0f} ms late"
+        )
+        raise NotPossible(message)
     if sampling.samples and not sampling.served:
         message = (
             "every operation that was called refused what it was asked: give credentials with --header-file, or "
