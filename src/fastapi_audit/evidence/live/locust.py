@@ -101,6 +101,8 @@ def begin(environment, **_others):
 
 
 def another_is_through(environment, msg, **_others):
+    if SAMPLES:
+        write(msg.data or [])
     environment.through = getattr(environment, "through", 0) + 1
     if environment.through >= environment.runner.worker_count:
         environment.runner.quit()
@@ -108,7 +110,9 @@ def another_is_through(environment, msg, **_others):
 
 def through(runner):
     if isinstance(runner, WorkerRunner):
-        runner.send_message("through")
+        runner.send_message("through", unsent)  # the last report of a worker may come too late
+        if unsent:
+            unsent.clear()
     else:
         gevent.spawn(runner.quit)
 
