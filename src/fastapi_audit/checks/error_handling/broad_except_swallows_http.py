@@ -255,6 +255,26 @@ rule = Rule(
                     raise HTTPException(500, "leads are not available")
             """
         ),
+        Good(
+            """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+            leads = {1: "Ann"}
+
+            @app.get("/leads/{lead_id}")
+            def lead(lead_id: int) -> str:
+                try:
+                    try:
+                        if lead_id not in leads:
+                            raise HTTPException(404, "no such lead")
+                    except HTTPException:
+                        leads[lead_id] = "somebody"
+                    return leads[lead_id]
+                except Exception:
+                    raise HTTPException(500, "leads are not available")
+            """
+        ),
     ],
 )
 
