@@ -13,6 +13,7 @@ from fastapi_audit.evidence.deployment.gateway import limiting_file
 from fastapi_audit.evidence.deployment.ranges import admits_only
 from fastapi_audit.evidence.files import Tree, discover
 from fastapi_audit.evidence.live import EXPERIMENTS, Live
+from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.source import Source
 from fastapi_audit.evidence.source import read as read_source
 from fastapi_audit.evidence.source.cache import Store
@@ -262,7 +263,9 @@ def probed(live: Live, name: str) -> Project:
     tree = Tree(Path())
     counts = (("operations", len(live.operations)), ("requests", live.requests))
     untold = tuple(Unresolved("figure", each) for each in live.exported.untold) if live.exported else ()
-    known = ((Unresolved("operations", live.no_operations),) if live.no_operations else ()) + untold
+    measured = (each for each in live.subjects.get(MeasuredLatency, ()) if isinstance(each, MeasuredLatency))
+    unjudged = tuple(Unresolved("latency", each.unjudged) for each in measured if each.unjudged)
+    known = ((Unresolved("operations", live.no_operations),) if live.no_operations else ()) + untold + unjudged
     gathered = (
         *(Gathered(kind, Collection.NOT_REQUESTED, "only the running service was probed") for kind in _AT_REST),
         Gathered(EvidenceKind.LIVE, Collection.COLLECTED, live.ended, counts),

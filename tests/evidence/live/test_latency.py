@@ -9,10 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fastapi_audit.evidence.live import Live
+from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.latency import Pace, Planned, Sample, Sampling, histogram, sample
 from fastapi_audit.evidence.live.launch import Launch, launched
 from fastapi_audit.evidence.live.probing import Target
 from fastapi_audit.evidence.live.statistics import quantile
+from fastapi_audit.evidence.project import probed
 from fastapi_audit.model import Verdict
 
 RECORDING = """
@@ -238,6 +241,13 @@ def test_a_machine_that_is_late_itself_blames_no_operation_that_is_quick_alone()
 
     assert judged(alone=0.02, late=0.05) is Verdict.INCONCLUSIVE
     assert judged(alone=0.02, late=0.002) is judged(alone=0.3, late=0.05) is Verdict.FAIL
+
+
+def test_what_could_not_be_judged_is_told_beside_the_verdicts() -> None:
+    row = next(loaded(slow).rows(lambda _: Target()))
+    live = Live("http://127.0.0.1:8000", {MeasuredLatency: (MeasuredLatency(row, unjudged="too busy"),)})
+
+    assert [(each.kind, each.message) for each in probed(live, "leads").unresolved] == [("latency", "too busy")]
 
 
 def test_one_failure_decides_nothing_however_small_the_target() -> None:

@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
 from fastapi_audit.evidence.live.statuses import UNHANDLED
 from fastapi_audit.model import LatencyRow, Verdict
+
+if TYPE_CHECKING:
+    from fastapi_audit.evidence.live.latency import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class MeasuredLatency:
     """Of its answers; `None` where no whole one came."""
     held_up: bool = False
     """Whether it is slow only at moments when most others are too."""
+    unjudged: str = ""
+    """Why it cannot be told whether it is slow, though it was."""
 
     @property
     def operation(self) -> str | None:
@@ -49,21 +55,23 @@ async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
 
     sampling = await load(session)
     held_up = sampling.held_up(session.probing.target_of)
-    rows = [*sampling.rows(session.probing.target_of)]
-    for row in rows:
+    for row in sampling.rows(session.probing.target_of):
         own = (each for each in sampling.samples if row.operation in (None, each.operation))
-        yield MeasuredLatency(row, frozenset(each.status for each in own), row.operation in held_up)
-    spared = [row for row in rows if row.p95_verdict is Verdict.INCONCLUSIVE and row.p95_low_ms > row.p95_target_ms]
-    if spared and sampling.too_late(session.probing.target):
-        late = f"one request in twenty was sent {sampling.late * 1000:.0f} ms late"
-        message = f"this machine was too busy to tell whether the service is slow: {late}"
-        raise NotPossible(message)
+        unjudged = _unjudged(row, sampling) if sampling.too_late(session.probing.target) else ""
+        yield MeasuredLatency(row, frozenset(each.status for each in own), row.operation in held_up, unjudged)
     if sampling.samples and not sampling.served:
         message = (
             "every operation that was called refused what it was asked: give credentials with --header-file, or "
             "arguments in the configuration"
         )
         raise NotPossible(message)
+
+
+def _unjudged(row: LatencyRow, sampling: "Sampling") -> str:
+    if row.p95_verdict is not Verdict.INCONCLUSIVE or row.p95_low_ms <= row.p95_target_ms:
+        return ""
+    late = f"one request in twenty was sent {sampling.late * 1000:.0f} ms late"
+    return f"this machine was too busy to tell whether {row.operation or 'the service'} is slow: {late}"
 
 
 experiment = Experiment(MeasuredLatency, observe, phase=Phase.MEASURE, needs_operations=True)
