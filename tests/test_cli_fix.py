@@ -87,3 +87,16 @@ def test_diff_with_nothing_to_fix_is_silent_and_code_0(service: Path) -> None:
     ran = scan(service, installed(service, safe=False), "--diff")
 
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "no-such-codec"])
+def test_a_fix_that_touches_a_file_of_another_encoding_is_refused_whole(service: Path, encoding: str) -> None:
+    rule = RULE.format(safe=True).replace('"/people"),', '"/people"), Edit("other.py", 0, "", "#"),')
+    env = plugin(service.parent / "more", "route_says_users", rule)
+    before = written(service, {"other.py": f"# coding: {encoding}\n"}) / "other.py"
+
+    for flag in ("--diff", "--fix"):
+        ran = scan(service, env, flag)
+        assert "other.py declares another encoding than UTF-8" in ran.err
+    assert (service / "main.py").read_text() == APPLICATION
+    assert before.read_text() == f"# coding: {encoding}\n"
