@@ -31,6 +31,12 @@ HANDLERS = {
     "the header": ("if int(request.headers['Content-Length']) > MOST:\n        raise HTTPException(413)", True),
     "the header, kept": ("n = length(request)\n    if n > MOST:\n        raise HTTPException(413)", True),
     "in a helper": ("refuse(request)", True),
+    "in a helper that is called twice": ("length(request)\n    length(request)\n    refuse(request)", True),
+    "the upload's size, under a name that is declared": (
+        "n: int\n    n = file.size\n    if n > MOST:\n        raise HTTPException(413)",
+        True,
+    ),
+    "a name that comes of itself": ("n = m\n    m = n\n    if n > MOST:\n        raise HTTPException(413)", False),
     "whether there is a body": ("if int(request.headers['content-length']) > 0:\n        await file.read()", False),
     "the header, logged": ("print(request.headers['content-length'])", False),
     "what was read": ("if len(await file.read()) > MOST:\n        raise HTTPException(413)", False),

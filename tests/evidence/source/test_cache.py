@@ -1,10 +1,11 @@
 """Facts are kept by content, in a folder of the user's own, and a bad store costs nothing."""
 
+import os
 from pathlib import Path
 
 from fastapi_audit.evidence import source
 from fastapi_audit.evidence.files import discover
-from fastapi_audit.evidence.source.cache import Store, key_of
+from fastapi_audit.evidence.source.cache import LARGEST, Store, key_of
 from fastapi_audit.evidence.source.facts import extract
 from fastapi_audit.evidence.source.sharing import WORTH_SHARING, extract_all
 
@@ -25,6 +26,24 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
     folder.chmod(0o777)
 
     assert Store(folder).read([key_of(APP)]) == {}
+
+
+def test_nothing_is_written_where_others_may_write(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    Store(tmp_path).write({key_of(APP): extract(APP)})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_has_grown_too_large_is_begun_anew(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store = Store(tmp_path)
+    store.write({key_of(b"x = 1\n"): extract(b"x = 1\n")})
+    (file,) = tmp_path.iterdir()
+    os.truncate(file, LARGEST + 1)
+    store.write({key_of(APP): extract(APP)})
+
+    assert store.read([key_of(APP), key_of(b"x = 1\n")]) == {key_of(APP): extract(APP)}
 
 
 def test_a_damaged_store_holds_nothing(tmp_path: Path) -> None:

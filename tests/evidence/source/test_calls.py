@@ -98,6 +98,13 @@ def test_a_body_gives_what_a_rule_looks_at_and_nothing_else(tmp_path: Path) -> N
     assert function.expressions_of("lambda") == []
 
 
+def test_a_name_that_a_function_imports_differently_is_found(tmp_path: Path) -> None:
+    code = "def late():\n    from structlog import configure as set_up\n    set_up()\n"
+    source = project(tmp_path, main=f"{MAIN}\n{code}").source
+
+    assert [c.method for c in source.calls_to("structlog.configure")] == ["set_up"]
+
+
 def test_texts_are_those_that_say_a_word(tmp_path: Path) -> None:
     found = project(tmp_path, main=READING, serve=SETUP).python_texts("configure")
 

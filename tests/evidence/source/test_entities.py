@@ -48,6 +48,7 @@ OTHERS = {
     "a plain object": "sink(Plain())",
     "a column": "sink(session.get(Lead, 1).id)",
     "a select of columns": "sink(session.execute(select(Lead.id)).all())",
+    "what is filtered without an end": "sink(session.query(Lead)" + ".filter(True)" * 25 + ".all())",
     "a constant": "sink(1)",
     "a dict": 'sink({"lead": 1})',
 }

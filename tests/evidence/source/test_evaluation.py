@@ -404,6 +404,13 @@ PROGRAMS = {
         if app:
             app.add_api_route("/always", lambda: 1)
     """,
+    "applications in a list": """
+        def register(targets, number):
+            for target in targets:
+                target.add_api_route(f"/{number}", lambda: 1)
+        for number in range(70):
+            register([app], number)
+    """,
     "functions that are half called": """
         from functools import partial
         def made(*paths): return "".join(paths)
@@ -444,6 +451,15 @@ OPEN_PROGRAMS = {
         paths = ["/a", "/b"]
         app.add_api_route(paths.pop(), lambda: 1)
         app.add_api_route(paths.index("/a"), lambda: 1)
+        """,
+        [],
+    ),
+    "more names than are known": (
+        """
+        import os
+        first, *rest = os.environ["PATHS"].split()
+        for path in (first, *rest):
+            app.add_api_route(path, lambda: 1)
         """,
         [],
     ),
@@ -613,6 +629,15 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
             "router.add_api_route('/users', lambda: 1)\n",
         },
         ["/users"],
+    ),
+    "a name that another module sets": (
+        {
+            "main.py": "from fastapi import FastAPI\nimport parts\nfrom package import nowhere\n"
+            "parts.path = '/set'\napp = FastAPI()\napp.add_api_route(parts.path, lambda: 1)\n",
+            "parts.py": "",
+            "package/__init__.py": "",
+        },
+        ["/set"],
     ),
     "a name that is bound after it was imported": (
         {

@@ -168,6 +168,7 @@ def test_assigning_is_no_reading_and_inner_functions_read_too(project: Project, 
 @pytest.mark.parametrize(
     ("handler", "signs_in"),
     [
+        ("def read(): ...\napp.add_middleware(SessionMiddleware)", True),
         ("def read(session: str = Cookie()): ...", True),
         ("def read(request: Request): return request.cookies", True),
         ("def read(response: Response): response.set_cookie('a', 'b')", True),
@@ -180,6 +181,58 @@ def test_browsers_sign_in_by_what_they_send_themselves(tmp_path: Path, handler: 
     (tmp_path / "main.py").write_text(
         "from fastapi import Cookie, Depends, FastAPI, Request, Response\n"
         "from fastapi.security import HTTPBasic, HTTPBearer\n"
+        "from starlette.middleware.sessions import SessionMiddleware\n"
         f"app = FastAPI()\n@app.get('/')\n{handler}\n"
     )
     assert gather(Gathering(tmp_path, use_cache=False)).source.browsers_sign_in is signs_in
+
+
+EDITED = """
+from fastapi import FastAPI
+app = FastAPI()
+class Items:
+    def own(self): ...
+def spaced( ): ...
+def starred(*given): ...
+async def waiting(): ...
+@app.get('/')
+def plain(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "first_parameter", "as_async", "without_async"),
+    [
+        ("own", None, "async ", None),
+        ("spaced", None, "async ", None),
+        ("starred", None, "async ", None),
+        ("waiting", "request", None, "def"),
+        ("plain", "request", "async ", None),
+    ],
+)
+def test_an_edit_is_made_where_it_certainly_fits(
+    tmp_path: Path, name: str, first_parameter: str | None, as_async: str | None, without_async: str | None
+) -> None:
+    (tmp_path / "main.py").write_text(EDITED)
+    (function,) = (
+        f
+        for f in gather(Gathering(tmp_path, use_cache=False)).source.application_modules[0].functions
+        if f.name == name
+    )
+    edits = function.with_first_parameter("request"), function.as_async(), function.without_async()
+
+    assert tuple(each and each.new for each in edits) == (first_parameter, as_async, without_async)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"), [("import os\nimport re\n", 0), ("# Nothing.\n\nx = 1\n", 12), ("# Nothing.\n", 0)]
+)
+def test_an_import_goes_before_everything_that_runs(tmp_path: Path, text: str, start: int) -> None:
+    (tmp_path / "main.py").write_text("from fastapi import FastAPI\nimport parts\napp = FastAPI()\n")
+    (tmp_path / "parts.py").write_text(text)
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+    (module,) = (m for m in source.application_modules if m.path == "parts.py")
+    edit = module.import_edit("import logging")
+
+    assert edit is not None
+    assert (edit.start, edit.new) == (start, "import logging\n")

@@ -51,7 +51,7 @@ app = FastAPI()
 made = Counter("leads_total", "", namespace="acme", subsystem="crm")
 size = Gauge("queue", "", unit="jobs")
 took = Histogram("took_seconds", "")
-unknown = Gauge("a", "", namespace=app.title)
+unknown = Gauge("a", "", app.title, namespace=app.title)
 """
     (tmp_path / "main.py").write_text(code, encoding="utf-8")
     made, size, took, unknown = gather(Gathering(root=tmp_path, use_cache=False)).source.metrics
@@ -61,4 +61,5 @@ unknown = Gauge("a", "", namespace=app.title)
     assert size.series == {"queue_jobs"}
     assert took.series == {f"took_seconds_{ending}" for ending in ("bucket", "count", "sum", "created")}
     assert unknown.full_name is None
+    assert unknown.labels == ()
     assert unknown.series == set()

@@ -4,7 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from fastapi_audit.evidence import Gathering, fills_a_cache, gather
-from fastapi_audit.evidence.source.once import answers_once
+from fastapi_audit.evidence.source.once import answers_once, runs_once
 
 CODE = """
 import functools
@@ -45,6 +45,15 @@ def filled(name: str) -> object:
     views[name] = found
     return found
 
+found = make("module")
+kept_here = None
+
+@app.get("/declared")
+def declared() -> object:
+    global kept_here
+    return make("declared")
+
+
 @app.get("/written")
 def written(name: str) -> object:
     found = make(name)
@@ -65,4 +74,6 @@ def test_a_cache_by_key_is_asked_before_it_is_filled(tmp_path: Path) -> None:
     source = gather(Gathering(tmp_path, use_cache=False)).source
     told = {(f.name, c.location.line): fills_a_cache(c) for f in source.functions for c in f.calls_to("main.make")}
     assert set(told.values()) == {True, False}
+    assert not any(fills_a_cache(c) or runs_once(c) for c in source.calls_to("main.make") if c.function is None)
+    assert not any(runs_once(c) for f in source.functions for c in f.calls_to("main.make"))
     assert all(filled == (name == "filled") for (name, _), filled in told.items())

@@ -137,6 +137,20 @@ ON_LOOP = {
         "route",
         "f → block",
     ),
+    "a client of Amazon": (
+        'import boto3\n\n@app.get("/")\nasync def f():\n    boto3.client("s3").put_object()',
+        "route",
+        "f",
+    ),
+    "a queue that waits": ('import queue\n\n@app.get("/")\nasync def f():\n    queue.Queue().get()', "route", "f"),
+    "a function that a task group starts": (
+        (
+            "async def work():\n    block()\n\n@app.get('/')\nasync def f():\n"
+            "    async with anyio.create_task_group() as group:\n        group.start_soon(work)"
+        ),
+        "route",
+        "f → work → block",
+    ),
     "a file that is read": (
         '@app.get("/")\nasync def f():\n    with open("x") as file:\n        return file.read()',
         "route",
@@ -236,6 +250,23 @@ OFF_LOOP = {
     "to_thread": '@app.get("/")\nasync def f():\n    await asyncio.to_thread(block)',
     "anyio's to_thread": '@app.get("/")\nasync def f():\n    await anyio.to_thread.run_sync(block)',
     "an executor": '@app.get("/")\nasync def f():\n    await asyncio.get_running_loop().run_in_executor(None, block)',
+    "what a client of Amazon makes without asking": (
+        'import boto3\n\n@app.get("/")\nasync def f():\n    boto3.client("s3").get_paginator("list_objects")'
+    ),
+    "a queue that is asked not to wait": (
+        'import queue\n\n@app.get("/")\nasync def f():\n    queue.Queue().get(block=False)'
+    ),
+    "a coroutine function in a thread, where nobody awaits it": (
+        "async def work():\n    block()\n\n@app.get('/')\nasync def f():\n    await asyncio.to_thread(work)"
+    ),
+    "a foreign function when the service starts": (
+        "from elsewhere import start\n\napp.add_event_handler('startup', start)\n"
+        "@app.get('/')\nasync def f():\n    await asyncio.to_thread(start)"
+    ),
+    "a plain function that a task group is given": (
+        "@app.get('/')\nasync def f():\n    async with anyio.create_task_group() as group:\n"
+        "        group.start_soon(block)"
+    ),
     "a lambda in a thread": '@app.get("/")\nasync def f():\n    await run_in_threadpool(lambda: block())',
     "a partial in a thread": '@app.get("/")\nasync def f():\n    await run_in_threadpool(functools.partial(block))',
     "a nested function in a thread": (

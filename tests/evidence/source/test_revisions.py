@@ -60,6 +60,10 @@ def test_only_a_revision_that_none_follows_is_listed(tmp_path: Path) -> None:
     assert [r.name for r in newest(tmp_path, first=FIRST, second=SECOND)] == ["b2"]
 
 
+def test_a_file_that_only_speaks_of_revisions_is_none(tmp_path: Path) -> None:
+    assert [r.name for r in newest(tmp_path, first=FIRST, env="# reads down_revision\n")] == ["a1"]
+
+
 def test_a_merge_follows_all_that_it_names(tmp_path: Path) -> None:
     assert [r.name for r in newest(tmp_path, first=FIRST, second=SECOND, merge=MERGE)] == ["c3"]
 

@@ -30,6 +30,12 @@ BODIES = {
     "by keyword": ("return StreamingResponse(content=rows(source=db))", "rows", True),
     "through a variable": ("made = rows(db)\n    return StreamingResponse(made)", "rows", True),
     "what came of it": ("return StreamingResponse(rows(db.all()))", "rows", False),
+    "through the second of two variables": (
+        "other = db\n    made = rows(db)\n    return StreamingResponse(made)",
+        "rows",
+        True,
+    ),
+    "what is handed in": ("return StreamingResponse(db)", None, False),
     "no generator": ("return StreamingResponse(listed(db))", None, False),
     "read inside": ("def inner():\n        yield db.all()\n    return StreamingResponse(inner())", "inner", True),
     "not read inside": ("def inner():\n        yield 1\n    return StreamingResponse(inner())", "inner", False),

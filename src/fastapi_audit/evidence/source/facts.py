@@ -306,7 +306,7 @@ def _comprehension(kind: str) -> Callable[[ast.ListComp | ast.SetComp | ast.Gene
     return build
 
 
-def _operation(node: ast.expr) -> Raw:
+def _operation(node: ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Compare) -> Raw:
     operands: list[ast.expr]
     match node:
         case ast.BinOp():
@@ -315,10 +315,8 @@ def _operation(node: ast.expr) -> Raw:
             operator, operands = _OPERATORS[type(node.op)], node.values
         case ast.UnaryOp():
             operator, operands = _OPERATORS[type(node.op)], [node.operand]
-        case ast.Compare():
-            operator, operands = " ".join(_OPERATORS[type(o)] for o in node.ops), [node.left, *node.comparators]
         case _:
-            raise TypeError(type(node).__name__)
+            operator, operands = " ".join(_OPERATORS[type(o)] for o in node.ops), [node.left, *node.comparators]
     return (TAG[syntax.Operation], *_at(node), operator, _expressions(operands))
 
 
@@ -375,7 +373,7 @@ def _assign(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Raw:
             return (tag, *at, _expressions(node.targets), _expression(node.value), None, None)
         case ast.AnnAssign():
             return (tag, *at, _expressions([node.target]), _maybe(node.value), _expression(node.annotation), None)
-        case ast.AugAssign():
+        case _:
             return (tag, *at, _expressions([node.target]), _expression(node.value), None, _OPERATORS[type(node.op)])
 
 

@@ -122,7 +122,7 @@ class Source(Nouns):
     def resources(self) -> list[Resource]:
         """What the application makes while it is composed, in the order of the files."""
         own = {f.path for f in self.application_files}
-        made = [Resource(i, self) for i in self.instances if i.site is not None and i.site.file.path in own]
+        made = [Resource(i, i.site, self) for i in self.instances if i.site is not None and i.site.file.path in own]
         return sorted(made, key=lambda r: r.location)
 
     @cached_property

@@ -50,10 +50,7 @@ def _is_guarded(call: Call, name: str, function: Function) -> bool:
     """Whether it stands in `if kept is None:`, or after `if kept is not None: return kept`."""
     if not _assigns(function, name):
         return False
-    for statement in function.statements_of("if"):
-        test = statement.value
-        if test is None:
-            continue
+    for statement, test in ((s, s.value) for s in function.statements_of("if") if s.value is not None):
         if _is_absent(test, name) and any(c.node is call.node for s in statement.children for c in s.calls):
             return True
         leaves = any(s.kind in {"return", "raise"} for s in statement.children)

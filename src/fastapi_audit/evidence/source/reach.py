@@ -9,7 +9,7 @@ from fastapi_audit.evidence.source.blocking import Blocking, blocking_calls
 from fastapi_audit.evidence.source.code import Call, Expression, Function
 from fastapi_audit.evidence.source.once import answers_once, runs_once
 from fastapi_audit.evidence.source.remembering import remembered
-from fastapi_audit.evidence.source.values import NOTHING, ClassValue, FunctionValue, Instance, Partial, Value
+from fastapi_audit.evidence.source.values import NOTHING, FunctionValue, Instance, Partial, Value
 from fastapi_audit.model import Location, Step
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _functions(expression: Expression | None, source: "Source") -> Iterator[Func
             yield target
         return
     value: Value = expression.value
-    if isinstance(value, FunctionValue | Partial | Instance) and not isinstance(value, ClassValue):
+    if isinstance(value, FunctionValue | Partial | Instance):
         found = source.function_of(value)
         if found is not None:
             yield found

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.source.code import Call, Expression, Program
-from fastapi_audit.evidence.source.composition import call_of, location_of
-from fastapi_audit.evidence.source.values import Constant, External, Instance, Value, literal
+from fastapi_audit.evidence.source.composition import call_of
+from fastapi_audit.evidence.source.values import Constant, External, Instance, Site, Value, literal
 from fastapi_audit.model import Finding, Fix, Location, Severity
 
 
@@ -13,6 +13,7 @@ class Resource:
     """What one call at module level, in a factory, a constructor or a lifespan made."""
 
     instance: Instance
+    site: Site
     source: Program
 
     @property
@@ -29,14 +30,11 @@ class Resource:
     @property
     def call(self) -> Call:
         """The call that makes it, as written."""
-        found = call_of(self.source, self.instance.site)
-        if found is None:
-            raise ValueError(self.type_name)
-        return found
+        return call_of(self.source, self.site)
 
     @property
     def location(self) -> Location:
-        return location_of(self.instance.site) or Location("", 1)
+        return self.site.file.location(self.site.node)
 
     @property
     def variable(self) -> str | None:

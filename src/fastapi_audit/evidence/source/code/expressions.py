@@ -39,12 +39,11 @@ class Expression(Placed):
         """The expression of a node: a `Call` when it is one."""
         return body.expression(node)
 
+    node: syntax.Expr
+
     @property
     def syntax(self) -> syntax.Expr:
-        node = self.node
-        if not isinstance(node, syntax.Expr):
-            raise TypeError(type(node).__name__)
-        return node
+        return self.node
 
     @property
     def kind(self) -> str:
@@ -54,7 +53,7 @@ class Expression(Placed):
     @property
     def value(self) -> Value:
         """What it stands for, without running anything."""
-        return self.body.evaluate(self.node)  # type: ignore[arg-type]  # an expression's node is one
+        return self.body.evaluate(self.node)
 
     @property
     def name(self) -> str | None:

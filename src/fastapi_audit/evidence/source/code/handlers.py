@@ -13,13 +13,11 @@ class Handler(Placed):
     """An `except` clause."""
 
     __slots__ = ()
+    node: syntax.Handler
 
     @property
     def syntax(self) -> syntax.Handler:
-        node = self.node
-        if not isinstance(node, syntax.Handler):
-            raise TypeError(type(node).__name__)
-        return node
+        return self.node
 
     @property
     def is_bare(self) -> bool:

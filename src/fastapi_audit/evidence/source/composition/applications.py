@@ -40,7 +40,8 @@ class App:
     @property
     def call(self) -> Call | None:
         """`FastAPI(...)` as written."""
-        return call_of(self.source, self.instance.site)
+        site = self.instance.site
+        return None if site is None else call_of(self.source, site)
 
     @property
     def location(self) -> Location:

@@ -97,7 +97,8 @@ class Dependency:
     @property
     def call(self) -> Call | None:
         """The `Depends(...)` as written."""
-        return call_of(self.source, self.marker.site)
+        site = self.marker.site
+        return None if site is None else call_of(self.source, site)
 
     @property
     def location(self) -> Location | None:

@@ -24,10 +24,7 @@ class Registered:
     @property
     def call(self) -> Call:
         """The registering call as written: `router.get("/x")`, `app.add_middleware(…)`."""
-        found = call_of(self.source, self.registration.site)
-        if found is None:
-            raise ValueError(self.registration.method)
-        return found
+        return call_of(self.source, self.registration.site)
 
     @cached_property
     def location(self) -> Location:

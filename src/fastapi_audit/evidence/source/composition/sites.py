@@ -9,10 +9,8 @@ def location_of(site: Site | None) -> Location | None:
     return None if site is None else site.file.location(site.node)
 
 
-def call_of(source: Program, site: Site | None) -> Call | None:
+def call_of(source: Program, site: Site) -> Call:
     """The bound call of a site, in the function or module that it stands in."""
-    if site is None:
-        return None
     scope = site.scope
     while scope.function is None and scope.parent is not None:
         scope = scope.parent
