@@ -630,6 +630,15 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["/users"],
     ),
+    "a project that is a package itself": (
+        {
+            "__init__.py": "from fastapi import FastAPI\nfrom .users import router\napp = FastAPI()\n"
+            "app.include_router(router)\n",
+            "users.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "router.add_api_route('/users', lambda: 1)\n",
+        },
+        ["/users"],
+    ),
     "a name that another module sets": (
         {
             "main.py": "from fastapi import FastAPI\nimport parts\nfrom package import nowhere\n"

@@ -7,6 +7,7 @@ import pytest
 
 from fastapi_audit.evidence import Gathering, Project, gather
 from fastapi_audit.evidence.source.code import Function
+from fastapi_audit.model import Location
 
 CODE = '''
 import os
@@ -236,3 +237,49 @@ def test_an_import_goes_before_everything_that_runs(tmp_path: Path, text: str, s
 
     assert edit is not None
     assert (edit.start, edit.new) == (start, "import logging\n")
+
+
+SHADOWED = """
+from elsewhere import decide
+from fastapi import Depends, FastAPI
+app = FastAPI()
+class Twice:
+    def old(self): ...
+class Twice:
+    def new(self): ...
+for number in range(1):
+    class Looped: ...
+try:
+    pass
+except ValueError:
+    class Caught: ...
+match decide():
+    case 1:
+        class Matched: ...
+        def matched(): ...
+app.add_api_route("/{a:own}", lambda: 1, status_code=None, dependencies=[Depends(matched), matched])
+app.add_api_route("/{a:int}/xx", lambda: 1, status_code=201)
+"""
+
+
+def test_nouns_are_found_in_every_block_and_not_where_another_one_took_the_name(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(SHADOWED)
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+    first, second = source.routes
+
+    assert [c.name for c in source.classes] == ["Twice", "Looped", "Caught", "Matched"]
+    assert [f.name for f in source.functions if not f.name.startswith("<")] == ["new", "matched"]
+    assert (first.pattern, first.status_code) == (None, 200)
+    assert second.pattern is not None
+    assert (second.pattern.fullmatch("/1/xx") is not None, second.status_code) == (True, 201)
+    assert [d.name for d in first.dependencies] == ["main.matched"]
+    assert first.function is not None
+    assert first.function.location == Location("main.py", 19, 31, 19, 40)
+
+
+def test_a_place_far_to_the_right_is_kept_on_its_line(tmp_path: Path) -> None:
+    text = f"from fastapi import FastAPI\napp = FastAPI(); text = '{'x' * 70_000}'; app.get('/a')(print)\n"
+    (tmp_path / "main.py").write_text(text)
+    (route,) = gather(Gathering(tmp_path, use_cache=False)).source.routes
+
+    assert (route.path, route.location.line) == ("/a", 2)

@@ -47,6 +47,8 @@ HANDED = {
     "to a method by position": ("return Store().load(limit)", {"read limit", "load count"}),
     "to a class": ("return Page(size=limit).cut([])", {"read limit", "cut self.size"}),
     "to a thread": ("return await to_thread(last, limit)", {"read limit", "last number"}),
+    "twice to the same": ("last(limit)\n    return last(limit)", {"read limit", "last number"}),
+    "to more places than there are": ("return last(1, limit)", {"read limit"}),
     "changed before": ("return last(limit + 1)", {"read limit"}),
 }
 

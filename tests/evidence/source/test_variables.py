@@ -83,6 +83,29 @@ def test_every_depends_is_one_dependency_and_its_provider_knows_who_asks(tmp_pat
     assert asked == {"settings": 2, "session": 1, "a": 0, "b": 0}
 
 
+def test_a_variable_is_what_the_top_of_a_module_assigns_to_a_name(tmp_path: Path) -> None:
+    found = project(
+        tmp_path,
+        main="""
+        from fastapi import FastAPI
+        app = FastAPI()
+        total = 0
+        total += 1
+        missing += 1
+
+        @app.get("/")
+        def read():
+            class Inner:
+                total = 2
+            app.state.seen = [Inner]
+            del total
+        """,
+    )
+    told = {v.name: (v.location.line, [(c.kind, c.call) for c in v.changes]) for v in found.source.variables}
+
+    assert told == {"app": (3, []), "total": (4, [])}
+
+
 def test_attributes_of_a_class_are_no_variables(tmp_path: Path) -> None:
     found = project(
         tmp_path,
