@@ -140,14 +140,12 @@ def run_bounded(command: list[str], folder: str, environment: Mapping[str, str],
 @contextmanager
 def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """Ends the whole process group, whatever happened; what has left the group at least loses its output."""
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    with process:
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _watch(process: "subprocess.Popen[bytes]", seconds: float) -> Ended:
