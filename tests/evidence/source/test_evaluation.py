@@ -656,6 +656,52 @@ MODULES: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["/later"],
     ),
+    "a name that only a type checker imports decides no order": (
+        {
+            "main.py": "from fastapi import FastAPI\nimport package.paths\nfrom package.users import router\n"
+            "app = FastAPI()\napp.include_router(router)\n",
+            "package/__init__.py": "",
+            "package/paths.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+            "    from package.users import User\nPREFIX = '/made'\ndef of(user: 'User'): ...\n",
+            "package/users.py": "from fastapi import APIRouter\nfrom package.paths import PREFIX\n"
+            "class User: ...\nrouter = APIRouter()\nrouter.add_api_route(PREFIX + '/users', lambda: 1)\n",
+        },
+        ["/made/users"],
+    ),
+    "a module that only a type checker imports registers nothing": (
+        {
+            "main.py": "from typing import TYPE_CHECKING\nfrom fastapi import FastAPI\n"
+            "app = FastAPI()\n@app.get('/users')\ndef users(extra: 'Extra'): ...\n"
+            "if TYPE_CHECKING:\n    from extra import Extra\n    import more\n    from space import *\n",
+            "extra.py": "from main import app\nclass Extra: ...\n@app.get('/extra')\ndef extra(): ...\n",
+            "more.py": "import main\nmain.app.add_api_route('/more', lambda: 1)\n",
+            "space.py": "from main import app\napp.add_api_route('/space', lambda: 1)\n",
+        },
+        ["/users"],
+    ),
+    "what else but a type checker imports late is read as ever": (
+        {
+            "main.py": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
+            "from fastapi import FastAPI\nif TYPE_CHECKING:\n    from routers import router, Config\n"
+            "def made(config: Config):\n    from routers import router\n    app = FastAPI()\n"
+            "    app.include_router(router)\n    return app\napp = made(1)\n",
+            "routers.py": "from fastapi import APIRouter\nclass Config: ...\nrouter = APIRouter()\n"
+            "@router.get('/late')\ndef late(): ...\n",
+        },
+        ["/late"],
+    ),
+    "what stands under not TYPE_CHECKING runs, and what stands under its else does not": (
+        {
+            "main.py": "from typing import TYPE_CHECKING\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+            "if not TYPE_CHECKING:\n    from users import router\nelse:\n    from extra import router\n"
+            "app.include_router(router)\n",
+            "users.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "router.add_api_route('/users', lambda: 1)\n",
+            "extra.py": "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "router.add_api_route('/extra', lambda: 1)\n",
+        },
+        ["/users"],
+    ),
     "a package without a file of its own": (
         {
             "main.py": "from fastapi import FastAPI\nimport space.users\nfrom space import users as same\n"
@@ -706,3 +752,50 @@ def test_an_application_is_lost_in_a_function_that_takes_too_long(tmp_path: Path
     assert worked_out(tmp_path, HEAD + code) == ["/a"]
     (app,) = gather(Gathering(tmp_path, use_cache=False)).source.apps
     assert [each.method for each in app.handed_to] == ["call:unknown"]
+
+
+@pytest.mark.parametrize(
+    ("imported", "annotation"),
+    [
+        ("from clients import Client", "Client"),
+        ("import clients", "clients.Client"),
+        ("import clients as c", "c.Client"),
+        ("from package import clients", "clients.Client"),
+        ("import package.clients", "package.clients.Client"),
+        ("from package.clients import Client as C", "C"),
+        ("from httpx import AsyncClient", "AsyncClient"),
+        ("import httpx", "httpx.AsyncClient"),
+    ],
+)
+def test_annotations_know_the_types_that_only_a_type_checker_imports(
+    tmp_path: Path, imported: str, annotation: str
+) -> None:
+    client = "import httpx\nclass Client(httpx.AsyncClient): ...\n"
+    files = {
+        "main.py": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nfrom fastapi import FastAPI\n"
+        f"if TYPE_CHECKING:\n    {imported}\napp = FastAPI()\n"
+        f"async def load(client: {annotation}):\n    return await client.get('/')\n",
+        "clients.py": client,
+        "package/__init__.py": "",
+        "package/clients.py": client,
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert len(source.calls_to("httpx.AsyncClient.get")) == 1
+
+
+def test_an_annotation_tells_what_foreign_code_gives_when_it_names_a_class_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import httpx\nimport registry\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+        "class Client(httpx.AsyncClient): ...\n"
+        "def found() -> Client:\n    return registry.find('client')()\n"
+        "def other() -> object:\n    return registry.find('client')()\n"
+        "client, something = found(), other()\n"
+        "async def load():\n    await client.get('/')\n    await something.get('/')\n"
+    )
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert [call.callee.text for call in source.calls_to("httpx.AsyncClient.get")] == ["client.get"]

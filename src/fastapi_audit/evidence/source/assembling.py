@@ -1,6 +1,6 @@
 """Finds the applications of a program: reads modules, calls factories that nobody called, follows lifespans."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.code import Program
@@ -26,13 +26,11 @@ class Assembly:
         seeds = [f for f in self.modules.by_path if b"FastAPI" in f.content and not f.is_aside]
         if not seeds:
             seeds = [f for f in self.modules.by_path if b"FastAPI" in f.content]
-        for read in (self.evaluation.scope_of, self._factories):
-            for file in seeds:
-                try:
-                    read(file)
-                except ExhaustedError:
-                    self._exhausted(file)
+        self._each(self.evaluation.scope_of, seeds)
+        self._for_types()
+        self._each(self._factories, seeds)
         self._lifespans()
+        self._for_types()
         apps = [compose(instance, self.source) for instance in self._chosen()]
         mount_applications(apps)
         apps.sort(key=lambda a: (a.is_mounted, not a.routes))
@@ -40,6 +38,19 @@ class Assembly:
         for app in apps:
             self.unresolved.extend(app.unresolved)
         return apps
+
+    def _each(self, read: Callable[[SourceFile], object], files: Iterable[SourceFile]) -> None:
+        for file in files:
+            try:
+                read(file)
+            except ExhaustedError:
+                self._exhausted(file)
+
+    def _for_types(self) -> None:
+        """Reads what annotations need and nothing has imported until now."""
+        with self.evaluation.reading_for_types():
+            while due := self.evaluation.for_types:
+                self._each(self.evaluation.scope_of, [due.pop(0)])
 
     def _exhausted(self, file: SourceFile) -> None:
         self.evaluation.steps = 200_000

@@ -64,6 +64,12 @@ class Evaluation:
         self.conditions: list[str] = []
         self.imported: list[SourceFile] = []
         """Modules that were imported by name and are to be read: they may register something."""
+        self.for_types: list[SourceFile] = []
+        """Modules that type checkers import: read when the program has been, for what annotations name."""
+        self.closed: frozenset[str] = frozenset()
+        """The paths of modules whose objects are not told anything meanwhile."""
+        self.misses_types = False
+        """Whether an annotation was looked at whose type was not read yet."""
         self.guard: str | None = None
         """The condition that an early `return` puts on the rest of its block."""
         self.steps = MOST_STEPS
@@ -103,6 +109,18 @@ class Evaluation:
         """Once no module is half read: an import under `if TYPE_CHECKING:` would turn around who is read first."""
         while self.imported:
             self.scope_of(self.imported.pop(0))
+
+    @contextmanager
+    def reading_for_types(self) -> Iterator[None]:
+        """What is read meanwhile the running program may never read, so the modules from before are told nothing."""
+        self.closed = frozenset(self._done)
+        try:
+            yield
+        finally:
+            self.closed = frozenset()
+        if self.misses_types:
+            self.misses_types = False
+            self.inferred = Inferred()
 
     def read_modules(self) -> set[str]:
         """The paths of every module that was read."""

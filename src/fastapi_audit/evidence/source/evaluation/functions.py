@@ -15,6 +15,7 @@ from fastapi_audit.evidence.source.evaluation.budget import (
 from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE, lost
 from fastapi_audit.evidence.source.values import (
     NOTHING,
+    ClassValue,
     Constant,
     FunctionValue,
     Instance,
@@ -102,13 +103,23 @@ def _worth_following(
     return any(_holds_application(v) for v in given)
 
 
+def _as_annotated(evaluation: "Evaluation", function: FunctionValue, value: Value) -> Value:
+    """What foreign code gives is of a class that nobody knows here, unless the function says which one it returns."""
+    if isinstance(value, Instance) and "()" in value.type_name:
+        said = evaluation.returned(function)
+        return said if isinstance(said, Instance) and isinstance(said.cls, ClassValue) else value
+    return value
+
+
 def _result(evaluation: "Evaluation", function: FunctionValue, returned: list[Value]) -> Value:
     if not returned:
         return NOTHING
     best = next((v for v in returned if isinstance(v, Instance) and v.is_a(*COMPOSABLE)), None)
     known = [v for v in returned if not isinstance(v, Unknown) and v != NOTHING]
-    if best is not None or known:
-        return best if best is not None else known[-1]
+    if best is not None:
+        return best
+    if known:
+        return _as_annotated(evaluation, function, known[-1])
     return returned[-1] if all(v == NOTHING for v in returned) else evaluation.returned(function)
 
 

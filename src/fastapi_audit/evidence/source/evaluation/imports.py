@@ -1,9 +1,10 @@
 """What `import` and `from … import …` bind."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
-from fastapi_audit.evidence.source.evaluation.names import Later
+from fastapi_audit.evidence.source.evaluation.names import ForTypes, Later
 from fastapi_audit.evidence.source.libraries import canonical
 from fastapi_audit.evidence.source.modules import SourceFile
 from fastapi_audit.evidence.source.values import Constant, External, Listing, ModuleValue, Scope, Unknown, Value
@@ -23,14 +24,39 @@ def read_import(evaluation: "Evaluation", node: syntax.Import, scope: Scope) -> 
     return False
 
 
+def note_import(evaluation: "Evaluation", node: syntax.Import, scope: Scope) -> None:
+    """Binds what only a type checker imports: annotations need the names, and nothing may be read for them yet."""
+    for dotted, alias in node.names:
+        bound = alias or dotted.partition(".")[0]
+        if bound in scope.names or dotted == "*":
+            continue
+        base, name = (dotted, None) if node.module is None else (node.module, dotted)
+        file = evaluation.modules.find(base, scope.file, node.level)
+        below = evaluation.modules.find(f"{base}.{name}" if base else dotted, scope.file, node.level) if name else None
+        evaluation.for_types += [found for found in (file, below) if found is not None]
+        if file is scope.file and file is not None:
+            continue
+        if node.module is None and not alias:
+            _bind_top(evaluation, dotted, file, scope)
+        elif file is not None or below is not None:
+            scope.names[bound] = ForTypes(file, name) if file else ForTypes(below, None)  # type: ignore[assignment, arg-type]  # it settles once the module is read; one of both is there
+        else:
+            read_import(evaluation, replace(node, names=((dotted, alias),)), scope)
+
+
 def _import_module(evaluation: "Evaluation", dotted: str, alias: str | None, scope: Scope) -> None:
     file = evaluation.modules.find(dotted, scope.file)
     if file is not None:
         evaluation.scope_of(file)
-    top = dotted.partition(".")[0]
     if alias:
         scope.names[alias] = ModuleValue(file.name, file) if file else External(canonical(dotted))
         return
+    _bind_top(evaluation, dotted, file, scope)
+
+
+def _bind_top(evaluation: "Evaluation", dotted: str, file: SourceFile | None, scope: Scope) -> None:
+    """`import a.b` binds `a`."""
+    top = dotted.partition(".")[0]
     package = evaluation.modules.find(top, scope.file)
     if package is not None:
         scope.names[top] = ModuleValue(package.name, package)

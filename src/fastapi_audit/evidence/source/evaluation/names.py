@@ -20,6 +20,14 @@ class Later:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class ForTypes:
+    """What only a type checker imports, a name of a module or the module: no module is read for it."""
+
+    file: SourceFile
+    name: str | None
+
+
 def member(evaluation: "Evaluation", file: SourceFile, name: str) -> Value | None:
     """A name of a module, or a module below it."""
     scope = evaluation.scope_of(file)
@@ -38,12 +46,33 @@ def member(evaluation: "Evaluation", file: SourceFile, name: str) -> Value | Non
 
 def _settle(evaluation: "Evaluation", scope: Scope, name: str) -> Value:
     value = scope.names[name]
+    if isinstance(value, ForTypes):
+        return _settle_for_types(evaluation, scope, name, value)
     if isinstance(value, Later):
         missing = scope.names[name] = Unknown(f"`{value.name}` of {value.file.name}")
         found = member(evaluation, value.file, value.name)
         scope.names[name] = value if found is None else found  # it may settle later
         return missing if found is None else found
     return value
+
+
+def _settle_for_types(evaluation: "Evaluation", scope: Scope, name: str, value: ForTypes) -> Value:
+    found: Value | None = None
+    if evaluation.is_read(value.file):
+        # While it is looked for, a circle of such imports finds nothing.
+        scope.names[name] = Unknown(f"`{name}`")
+        found = (
+            ModuleValue(value.file.name, value.file)
+            if value.name is None
+            else member(evaluation, value.file, value.name)
+        )
+        scope.names[name] = found or scope.names[name]
+    is_open = found is None or (isinstance(found, ModuleValue) and found.file and not evaluation.is_read(found.file))
+    if is_open:
+        evaluation.misses_types = True
+        scope.names[name] = value  # type: ignore[assignment]  # it settles once the module is read
+        return Unknown(f"`{name}`, which is there for type checkers only")
+    return scope.names[name]
 
 
 def name(evaluation: "Evaluation", identifier: str, scope: Scope) -> Value:

@@ -52,7 +52,7 @@ def record(
     site: Site,
     handler: Value | None,
 ) -> None:
-    if not evaluation.composing:
+    if not evaluation.composing or (target.site is not None and target.site.file.path in evaluation.closed):
         return
     entry = Registration(method, args, keywords, site, handler, tuple(evaluation.conditions), evaluation.stage)
     target.registrations.append(entry)

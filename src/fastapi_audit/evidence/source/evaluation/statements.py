@@ -7,7 +7,7 @@ from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.assignments import assign, bind
 from fastapi_audit.evidence.source.evaluation.definitions import define_class, define_function
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
-from fastapi_audit.evidence.source.evaluation.imports import read_import
+from fastapi_audit.evidence.source.evaluation.imports import note_import, read_import
 from fastapi_audit.evidence.source.values import NOTHING, Constant, Scope, Value
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def _raise(_evaluation: "Evaluation", _node: syntax.Raise, _scope: Scope) -> boo
 def _if(evaluation: "Evaluation", node: syntax.If, scope: Scope) -> bool:
     text = scope.file.source(node.test)
     if "TYPE_CHECKING" in text:
-        evaluation.run(
-            [s for s in node.body if isinstance(s, syntax.Import)] if not text.startswith("not ") else node.body,
-            scope,
-        )
-        return evaluation.run(node.orelse, scope)
+        never, run = (node.orelse, node.body) if text.startswith("not ") else (node.body, node.orelse)
+        ended = evaluation.run(run, scope)
+        for statement in never:
+            if isinstance(statement, syntax.Import):
+                note_import(evaluation, statement, scope)
+        return ended
     if "__name__" in text and "__main__" in text:
         return evaluation.run(node.orelse, scope)
     is_true = truth(evaluation.evaluate(node.test, scope))
