@@ -53,6 +53,7 @@ DIFFERENT: dict[Pair, str] = {
     ("hardcoded-secret", "secret-setting-as-plain-text"): "the default, and the type of a setting",
     ("instrumented-too-late", "latency-target-not-measurable"): "when it is called, and with which buckets",
     ("latency-target-not-measurable", "metrics-publicly-exposed"): "the buckets, and who may read them",
+    ("health-always-200", "health-leaks-details"): "the status, and the text of the exception",
     ("health-without-timeout", "liveness-checks-dependencies"): "how long it asks, and that it asks",
     ("latency-target-not-measurable", "metrics-high-cardinality"): "the buckets, and the labels",
     ("missing-pool-pre-ping", "pool-without-limit"): "stale connections, and no bound",

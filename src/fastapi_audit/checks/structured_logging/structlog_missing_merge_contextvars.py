@@ -88,7 +88,7 @@ rule = Rule(
             import structlog
             from fastapi import FastAPI
 
-            processors = [structlog.processors.add_log_level, structlog.processors.JSONRenderer()]
+            processors = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
             structlog.configure(processors=processors)  # finding
             app = FastAPI()
 

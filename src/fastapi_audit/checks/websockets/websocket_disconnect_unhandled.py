@@ -214,9 +214,9 @@ rule = Rule(
             async def help(websocket: WebSocket) -> None:
                 await websocket.accept()
                 while True:
-                    print(await websocket.receive_text())  # finding
-                    await websocket.send_text("""Ask
-            what you like.""")
+                    asked = await websocket.receive_text()  # finding
+                    await websocket.send_text(f"""You asked
+            {asked}.""")
             '''
         ),
     ],
