@@ -17,7 +17,6 @@ class CallIndex:
 
     def __init__(self, source: "Source") -> None:
         self.source = source
-        self._names: dict[int, str | None] = {}
 
     @cached_property
     def _by_method(self) -> dict[str, list[Call]]:
@@ -38,20 +37,15 @@ class CallIndex:
             found = [c for name in below for c in self._by_name[name]]
         else:
             candidates = (c for m in self._methods_of(wanted) for c in self._by_method.get(m, ()))
-            found = [c for c in candidates if self._name(c) in wanted]
+            found = [c for c in candidates if c.name in wanted]
         return sorted(found, key=lambda c: (c.file.path, c.node.start))
-
-    def _name(self, call: Call) -> str | None:
-        if id(call) not in self._names:
-            self._names[id(call)] = call.name
-        return self._names[id(call)]
 
     @cached_property
     def _by_name(self) -> dict[str, list[Call]]:
         found: dict[str, list[Call]] = {}
         for calls in self._by_method.values():
             for call in calls:
-                name = self._name(call)
+                name = call.name
                 if name is not None:
                     found.setdefault(name, []).append(call)
         return found

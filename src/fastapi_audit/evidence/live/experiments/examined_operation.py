@@ -80,7 +80,7 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
 async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperation"]) -> "list[Crash]":
     """What crashed, each sent again once for its cause."""
     from fastapi_audit.evidence.live.contract import SERVER_ERROR  # noqa: PLC0415  a scan imports this module
-    from fastapi_audit.evidence.live.crashes import Crash, looked_into, with_causes  # noqa: PLC0415
+    from fastapi_audit.evidence.live.crashes import Crash, looked_into, with_causes  # noqa: PLC0415  the same
 
     crashed = [(each.operation, promise) for each in examined if (promise := each.failing(SERVER_ERROR))]
     generated = [Crash(operation, promise.sent, promise.observation) for operation, promise in crashed]
