@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from command import KEPT, Ran, command, written
+from processes import alive, wait_until
 from raw_server import (
     OPENAPI,
     Answer,
@@ -435,7 +436,7 @@ class TestInterrupted:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            _wait_until(lambda: len(server.requests) > 1)
+            wait_until(lambda: len(server.requests) > 1)
             process.send_signal(sent)
             begun = time.monotonic()
             out, err = process.communicate(timeout=30)
@@ -459,14 +460,13 @@ class TestInterrupted:
         )
         told = tmp_path / "pid"
         # It is there before it is written.
-        _wait_until(lambda: told.exists() and told.read_text())
+        wait_until(lambda: told.exists() and told.read_text())
         pid = int(told.read_text())
 
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+        wait_until(lambda: not alive(pid))
 
 
 def _describe_then_hang(connection: socket.socket, request: str) -> None:
@@ -474,14 +474,6 @@ def _describe_then_hang(connection: socket.socket, request: str) -> None:
         connection.sendall(whole(OPENAPI))
     else:
         hang(connection, request)
-
-
-def _wait_until(happened: object, seconds: float = 60) -> None:
-    assert callable(happened)
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 class TestUsage:

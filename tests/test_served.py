@@ -1,8 +1,6 @@
 """A served example is a real server: it starts, answers, misbehaves and is gone afterwards."""
 
 import math
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from fastapi_audit.evidence.live.launch import Launch, launched
 from fastapi_audit.rule import Bad, Served
+from processes import alive, wait_until
 from served import ServedExample, serve
 
 EXAMPLE = Bad("""
@@ -249,7 +248,7 @@ def test_workers_are_options_and_none_outlives_the_proof(tmp_path: Path) -> None
         assert isinstance(worker, int)
         assert worker != example.server.process.pid
 
-    assert _gone(worker)
+    wait_until(lambda: not alive(worker))
 
 
 def test_each_worker_answers_in_its_turn(tmp_path: Path) -> None:
@@ -257,17 +256,6 @@ def test_each_worker_answers_in_its_turn(tmp_path: Path) -> None:
         answered = [(worker, example.get("/").json()) for worker in example.each_worker() for _ in range(3)]
         assert len({worker for worker, _ in answered}) == 3
         assert all(worker == named for worker, named in answered)
-
-
-def _gone(process: int) -> bool:
-    """Whether the process ends within two seconds; init takes a moment to bury an orphan."""
-    for _ in range(100):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_patience_is_bounded(tmp_path: Path) -> None:

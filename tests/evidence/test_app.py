@@ -6,7 +6,6 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
@@ -20,6 +19,7 @@ from fastapi_audit.evidence import _app_process, _app_worker
 from fastapi_audit.evidence.app import Operation, Place, RunningApp, Unavailable, agree, inspect
 from fastapi_audit.model import EvidenceKind, Location, RouteRow
 from foreign import Interpreter, fastapi_of
+from processes import alive, wait_until
 
 __all__ = ["fastapi_of"]
 
@@ -636,20 +636,3 @@ def test_what_the_framework_adds_by_itself_is_left_out() -> None:
 def test_a_mount_is_kept_as_it_is() -> None:
     mount = row("/static", kind="mount")
     assert agree([mount], []) == (mount,)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{process}/stat")
-    # A zombie that its new parent has not yet reaped is dead.
-    return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
