@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fastapi_audit.evidence import CrossOriginAnswer, Exchange, Live, Project, Route, probed
+from fastapi_audit.evidence import CrossOriginAnswer, Exchange, Live, MeasuredLatency, Project, Route, probed
 from fastapi_audit.judging import judge
 from fastapi_audit.model import (
     Confidence,
     EvidenceKind,
     Finding,
+    LatencyRow,
     Location,
     Observation,
     Outcome,
@@ -16,6 +17,8 @@ from fastapi_audit.model import (
     Result,
     Severity,
     Status,
+    Undecided,
+    Verdict,
 )
 from small_project import project, rule
 
@@ -137,13 +140,16 @@ def test_an_unknown_version_is_said_in_the_message(tmp_path: Path) -> None:
     assert judged.findings[0].message == "third (assuming fastapi>=0.137: the project pins no version)"
 
 
+Detector = Callable[..., Iterator[Finding | Refutation | Undecided]]
+
+
 class TestLive:
     """What was seen on the wire, and what could not be looked at."""
 
     SEEN = Exchange("GET", "/", status=200, complete=True)
     SHOWN = Observation(EvidenceKind.LIVE, "it answered 500")
 
-    def judged(self, live: Live, check: Callable[..., Iterator[Finding | Refutation]], **known: object) -> Result:
+    def judged(self, live: Live, check: Detector, **known: object) -> Result:
         made = rule()
         made.check(check)
         for name, value in known.items():
@@ -220,6 +226,72 @@ class TestLive:
         result = self.judged(Live("", self.subjects, {CrossOriginAnswer: "the limit was reached"}), self.found)
 
         assert (result.outcome, len(result.findings)) == (Outcome.FAIL, 1)
+
+    MEASURED = tuple(
+        MeasuredLatency(LatencyRow(name, 50, 0, 1, 2, 1, 3, 4, 200, verdict, 0.5, 0.01, Verdict.PASS))
+        for name, verdict in ((None, Verdict.PASS), ("GET /a", Verdict.PASS), ("GET /b", Verdict.INCONCLUSIVE))
+    )
+
+    @staticmethod
+    def of_one(measured: MeasuredLatency) -> Iterator[Undecided]:
+        if measured.operation and measured.row.p95_verdict is Verdict.INCONCLUSIVE:
+            yield Undecided("too few requests")
+
+    @staticmethod
+    def of_none(measured: MeasuredLatency) -> Iterator[Undecided]:
+        if measured.operation:
+            yield Undecided("too few requests" if measured.operation == "GET /a" else "it refuses")
+
+    def test_a_part_that_is_decided_passes_and_says_how_much_it_is(self) -> None:
+        result = self.judged(Live("", {MeasuredLatency: self.MEASURED}), self.of_one)
+
+        assert (result.outcome, result.reason) == (
+            Outcome.PASS,
+            "1 of 2 operations were conclusive: too few requests (`GET /b`)",
+        )
+
+    def test_a_part_that_is_decided_is_no_pass_of_a_rule_that_asks_for_every(self) -> None:
+        made = rule()
+        made.check(every=True)(self.of_one)
+
+        result = judge(made, probed(Live("", {MeasuredLatency: self.MEASURED}), "service"))
+
+        assert (result.outcome, result.subjects, result.reason) == (
+            Outcome.NOT_RUN,
+            3,
+            "1 of 2 operations were conclusive: too few requests (`GET /b`)",
+        )
+
+    def test_where_nothing_is_decided_nothing_passes(self) -> None:
+        result = self.judged(Live("", {MeasuredLatency: self.MEASURED}), self.of_none)
+
+        assert (result.outcome, result.reason) == (
+            Outcome.NOT_RUN,
+            "0 of 2 operations were conclusive: too few requests (`GET /a`); it refuses (`GET /b`)",
+        )
+
+    def test_what_is_not_decided_of_the_whole_service_is_one_reason(self) -> None:
+        def open_(_answer: CrossOriginAnswer) -> Iterator[Undecided]:
+            yield Undecided("it refuses")
+
+        result = self.judged(Live("", self.subjects), open_)
+
+        assert (result.outcome, result.reason) == (Outcome.NOT_RUN, "it refuses")
+
+    def test_a_finding_beside_what_is_not_decided_is_found(self) -> None:
+        def both(measured: MeasuredLatency) -> Iterator[Finding | Undecided]:
+            yield Finding("slow") if measured.operation == "GET /a" else Undecided("too few requests")
+
+        result = self.judged(Live("", {MeasuredLatency: self.MEASURED}), both)
+
+        assert (result.outcome, len(result.findings), result.reason) == (Outcome.FAIL, 1, "")
+
+    def test_a_pass_says_how_much_of_the_service_was_looked_at(self) -> None:
+        live = Live("", self.subjects, extents={CrossOriginAnswer: "3 of 5 operations were looked at"})
+
+        result = self.judged(live, self.quiet)
+
+        assert (result.outcome, result.reason) == (Outcome.PASS, "3 of 5 operations were looked at")
 
     def test_a_crashed_experiment_is_an_error(self) -> None:
         result = self.judged(Live("", crashed={CrossOriginAnswer: "KeyError: 'x' (answer.py:7)"}), self.quiet)

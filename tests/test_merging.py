@@ -1,6 +1,7 @@
 """What several kinds of evidence say of one rule becomes one judgement."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -179,6 +180,22 @@ def test_the_worse_severity_stands() -> None:
 def test_of_two_outcomes_the_one_that_says_more(outcomes: Sequence[Outcome], expected: Outcome) -> None:
     for order in permutations(outcomes):
         assert joined(*(result(outcome=outcome) for outcome in order)).outcome is expected
+
+
+def test_what_was_looked_at_says_why_it_is_not_known() -> None:
+    looked = result(outcome=Outcome.NOT_RUN, reason="1 of 2 operations were conclusive")
+    unasked = replace(looked, subjects=0, reason="no live evidence was gathered")
+    barred = replace(looked, subjects=0, reason="allow it with --intrusive")
+
+    for order in permutations((unasked, looked, barred)):
+        assert joined(*order).reason == "1 of 2 operations were conclusive"
+    assert joined(unasked, barred).reason == joined(barred, unasked).reason == "allow it with --intrusive"
+
+
+def test_a_pass_says_on_how_much_it_rests_whichever_run_says_it() -> None:
+    plain, part = result(outcome=Outcome.PASS), result(outcome=Outcome.PASS, reason="3 of 5 operations were looked at")
+
+    assert joined(plain, part).reason == joined(part, plain).reason == "3 of 5 operations were looked at"
 
 
 def test_rules_of_one_run_only_are_kept() -> None:

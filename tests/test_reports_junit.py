@@ -19,7 +19,7 @@ def suite(made: Material) -> Element:
 @pytest.mark.parametrize(
     ("outcome", "child", "counted"),
     [
-        (Outcome.PASS, None, None),
+        (Outcome.PASS, "system-out", None),
         (Outcome.NOT_APPLICABLE, "skipped", "skipped"),
         (Outcome.NOT_RUN, "skipped", "skipped"),
         (Outcome.ERROR, "error", "errors"),

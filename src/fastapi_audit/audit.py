@@ -192,6 +192,10 @@ def _gathered(cards: Sequence[Scorecard]) -> Iterator[Gathered]:
 
 def _measured(live: Live) -> Iterator[tuple[str, float]]:
     yield "requests", float(live.requests)
+    if live.loaded:
+        yield "operations", float(live.loaded.described)
+        yield "operations_measured", float(live.loaded.measured)
+        yield "operations_not_callable", float(live.loaded.not_callable)
     for figure in live.exported.figures if live.exported else ():
         yield f"exported_{figure.name}_low", figure.low
         yield f"exported_{figure.name}_high", figure.high

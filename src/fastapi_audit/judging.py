@@ -5,7 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.evidence import Call, Function, Project, Reach, Route
-from fastapi_audit.model import Confidence, EvidenceKind, Finding, Outcome, Refutation, Result, Status, unread
+from fastapi_audit.model import (
+    UNGATHERED,
+    Confidence,
+    EvidenceKind,
+    Finding,
+    Outcome,
+    Refutation,
+    Result,
+    Status,
+    Undecided,
+    unread,
+)
+from fastapi_audit.reasons import listed
 from fastapi_audit.rule import Check, Rule
 
 OBSERVATIONS = 5
@@ -19,7 +31,7 @@ def judge(rule: Rule, project: Project) -> Result:
     at_hand = [check for check in rule.checks if project.collected(check.evidence)]
     if not at_hand:
         kinds = ", ".join(rule.evidence)
-        return not_run(rule, f"no {kinds} evidence was gathered" if kinds else "the rule has no check")
+        return not_run(rule, f"no {kinds} {UNGATHERED}" if kinds else "the rule has no check")
     versions = _Versions.of(rule, project)
     if versions.outside:
         return Result(rule.name, rule.item, rule.severity, Outcome.NOT_APPLICABLE, reason=versions.outside)
@@ -41,7 +53,7 @@ def judge(rule: Rule, project: Project) -> Result:
         outcome,
         examined.subjects,
         findings,
-        "" if outcome is Outcome.FAIL else hindrances.reason,
+        "" if outcome is Outcome.FAIL else _joined(hindrances.reason, examined.reason, _extent(at_hand, project)),
         tuple(examined.refutations),
     )
 
@@ -56,17 +68,44 @@ def _unknown(checks: Sequence[Check], project: Project) -> str:
     return unread(project.unresolved) if any(each.evidence is EvidenceKind.SOURCE for each in checks) else ""
 
 
+def _joined(*reasons: str) -> str:
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+def _extent(checks: Sequence[Check], project: Project) -> str:
+    """How much of the service the experiments of the rule have seen."""
+    known = project.live.extents if project.live else {}
+    return _joined(*(known.get(each.subject, "") for each in checks))
+
+
 @dataclass(slots=True)
 class _Examined:
     subjects: int = 0
     findings: list[Finding] = field(default_factory=list)
     refutations: list[Refutation] = field(default_factory=list)
+    undecided: dict[object, str] = field(default_factory=dict)
+    """Of which subject nothing is known, and why; operations by their name."""
+    decided: set[object] = field(default_factory=set)
+    every: bool = False
+    """Whether each of them must be decided for a pass."""
 
     @property
     def outcome(self) -> Outcome:
         if self.findings:
             return Outcome.FAIL
+        if self.undecided and (self.every or not self.decided):
+            return Outcome.NOT_RUN
         return Outcome.PASS if self.subjects else Outcome.NOT_APPLICABLE
+
+    @property
+    def reason(self) -> str:
+        """How many were decided, and why the others were not."""
+        named = {name for name in (*self.undecided, *self.decided) if isinstance(name, str)}
+        whys = listed((name if isinstance(name, str) else "", why) for name, why in self.undecided.items())
+        every = len(self.undecided) + len(self.decided)
+        if not whys or (every == 1 and not named):
+            return whys
+        return f"{len(self.decided)} of {every} {'operations' if named else 'places'} were conclusive: {whys}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +138,33 @@ def _examine(checks: Sequence[Check], project: Project) -> _Examined:
     by_check = [(check, project.subjects(check.subject, check.of)) for check in checks]
     # By identity: two checks of one rule look at the same route, which is one subject.
     distinct = {number for _, subjects in by_check for number in map(id, subjects)}
-    said = [each for check, subjects in by_check for each in _said(check, subjects, project)]
-    findings = (each for each in said if isinstance(each, Finding))
-    return _Examined(len(distinct), list(_merged(findings)), [each for each in said if isinstance(each, Refutation)])
+    examined = _Examined(len(distinct))
+    found: list[Finding] = []
+    for check, subjects in by_check:
+        for subject in subjects:
+            said = list(check.run(subject, project) if check.wants_project else check.run(subject))
+            found += [_placed(each, subject, check) for each in said if isinstance(each, Finding)]
+            examined.refutations += [each for each in said if isinstance(each, Refutation)]
+            if check.evidence is EvidenceKind.LIVE:
+                _decide(examined, subject, said)
+                examined.every |= check.every
+    examined.undecided = {name: why for name, why in examined.undecided.items() if name not in examined.decided}
+    examined.findings = list(_merged(found))
+    return examined
 
 
-def _said(check: Check, subjects: Sequence[object], project: Project) -> Iterator[Finding | Refutation]:
-    for subject in subjects:
-        for said in check.run(subject, project) if check.wants_project else check.run(subject):
-            if isinstance(said, Refutation):
-                yield said
-            else:
-                yield replace(said, operation=said.operation or _operation(subject), evidence=(check.evidence,))
+def _decide(examined: _Examined, subject: object, said: Sequence[Finding | Refutation | Undecided]) -> None:
+    """Notes whether anything is known of the subject now; a row of the whole service beside its operations is none."""
+    name = getattr(subject, "operation", id(subject))
+    whys = [each.message for each in said if isinstance(each, Undecided)]
+    if whys and len(whys) == len(said):
+        examined.undecided.setdefault(name, whys[0])
+    elif name is not None:
+        examined.decided.add(name)
+
+
+def _placed(finding: Finding, subject: object, check: Check) -> Finding:
+    return replace(finding, operation=finding.operation or _operation(subject), evidence=(check.evidence,))
 
 
 def _operation(subject: object) -> str | None:

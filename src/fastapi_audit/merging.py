@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi_audit.model import (
+    UNGATHERED,
     Confidence,
     EvidenceKind,
     Finding,
@@ -83,16 +84,19 @@ def _merged(results: Sequence[Result], operations: _Operations) -> Result:
         outcome=outcome,
         subjects=max(result.subjects for result in results),
         findings=tuple(sorted(judged, key=lambda finding: finding.order)),
-        reason=_reason(outcome, judged, soonest),
+        reason=_reason(outcome, judged, results),
         refutations=refutations,
     )
 
 
-def _reason(outcome: Outcome, findings: Sequence[Finding], soonest: Result) -> str:
+def _reason(outcome: Outcome, findings: Sequence[Finding], results: Sequence[Result]) -> str:
     refuted = sum(finding.status is Status.REFUTED for finding in findings)
     if outcome is Outcome.PASS and refuted:
         return f"the running service refutes what was suspected ({refuted})"
-    return soonest.reason
+    told = [each for each in results if each.outcome is outcome and each.reason]
+    # What a run has looked at says more than that another has not looked.
+    told.sort(key=lambda each: (not each.subjects, each.reason.endswith(UNGATHERED)))
+    return told[0].reason if told else ""
 
 
 def _joined(findings: Sequence[Finding], operations: _Operations) -> Iterator[Finding]:

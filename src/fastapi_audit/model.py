@@ -6,6 +6,8 @@ from enum import Enum, StrEnum
 
 UNREAD = "unread"
 """The kind of what is unresolved because a file of the application could not be read."""
+UNGATHERED = "evidence was gathered"
+"""The end of the reason of a rule that no evidence was gathered for."""
 ALSO_SHOWN = 5
 """Further operations of a finding that are named in its words; JSON has all."""
 
@@ -62,7 +64,7 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "not-applicable"
     """The evidence holds nothing this rule speaks about."""
     NOT_RUN = "not-run"
-    """The evidence was not gathered, so nothing is known. Never counted as a pass."""
+    """The evidence was not gathered, or does not decide, so nothing is known. Never counted as a pass."""
     ERROR = "error"
     """The rule itself crashed: a bug in fastapi-audit."""
 
@@ -149,6 +151,14 @@ class Refutation:
     operation: str | None = None
     """The only operation that it speaks of; `None` refutes every suspicion of the rule."""
     observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What was looked at shows neither the defect nor its absence; a check yields it in place of a silence."""
+
+    message: str
+    """Why, as a clause: `too few requests`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +351,10 @@ class LatencyRow:
     """Upper bound of the error rate at 95 %, 0 to 1."""
     error_target: float
     error_verdict: Verdict
+    p95_reason: str = ""
+    """Why it is not decided."""
+    error_reason: str = ""
+    """The same of the error rate."""
     histogram: tuple[tuple[float, int], ...] = ()
     """Upper bound in milliseconds and how many samples lie below it and above the one before."""
 

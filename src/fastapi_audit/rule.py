@@ -18,6 +18,7 @@ from fastapi_audit.model import (
     Refutation,
     Severity,
     Step,
+    Undecided,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Served",
     "Severity",
     "Step",
+    "Undecided",
 ]
 
 MARK = "# finding"
@@ -49,7 +51,7 @@ ENTRY = "main.py"
 HEADER_FILES = ("headers.txt", "second-headers.txt")
 """Files of an example that a probe of it sends as its first and its second user."""
 
-Detector = TypeVar("Detector", bound=Callable[..., Iterator[Finding | Refutation]])
+Detector = TypeVar("Detector", bound=Callable[..., Iterator[Finding | Refutation | Undecided]])
 ProofFunction = TypeVar("ProofFunction", bound=Callable[..., None])
 
 
@@ -86,6 +88,8 @@ class Good(Example):
 
     live: bool = True
     """Whether it can be served alone, for a live check of the rule; not when a proxy or a variable is part of it."""
+    decided: bool = True
+    """Whether its live check can tell, when it is served, that it is good: it may be too small to show anything."""
 
 
 def _files(code: str | Mapping[str, str]) -> dict[str, str]:
@@ -192,12 +196,14 @@ class Check:
     """One detector: the type of its first parameter says what it is called with."""
 
     subject: type
-    run: Callable[..., Iterator[Finding | Refutation]]
+    run: Callable[..., Iterator[Finding | Refutation | Undecided]]
     of: tuple[str, ...] = ()
     """Dotted names; a check of `Call` sees only calls to these (`requests.*` takes all below).
 
     For `Ground` they are contexts."""
     wants_project: bool = False
+    every: bool = False
+    """Whether one subject that is not decided leaves the rule without a pass; else those that are decided make it."""
 
     @property
     def evidence(self) -> EvidenceKind:
@@ -298,9 +304,9 @@ class Rule:
     @overload
     def check(self, detector: Detector) -> Detector: ...
     @overload
-    def check(self, *, of: Iterable[str]) -> Callable[[Detector], Detector]: ...
+    def check(self, *, of: Iterable[str] = (), every: bool = False) -> Callable[[Detector], Detector]: ...
     def check(
-        self, detector: Detector | None = None, *, of: Iterable[str] = ()
+        self, detector: Detector | None = None, *, of: Iterable[str] = (), every: bool = False
     ) -> Callable[[Detector], Detector] | Detector:
         """Registers a detector: the first parameter's type is its subject; a second one, `Project`, sees everything."""
 
@@ -311,7 +317,7 @@ class Rule:
             if subject not in SUBJECTS or rest not in ([], [Project]):
                 message = f"{self.module}: a check takes one subject of fastapi_audit.evidence, then at most a Project"
                 raise TypeError(message)
-            self.checks.append(Check(subject, detector, tuple(of), bool(rest)))
+            self.checks.append(Check(subject, detector, tuple(of), bool(rest), every))
             return detector
 
         return register if detector is None else register(detector)

@@ -174,9 +174,11 @@ def _latency(row: LatencyRow) -> Object:
         "p99_ms": _rounded(row.p99_ms),
         "p95_target_ms": row.p95_target_ms,
         "p95_verdict": row.p95_verdict,
+        "p95_reason": row.p95_reason,
         "error_high": _rounded(row.error_high),
         "error_target": row.error_target,
         "error_verdict": row.error_verdict,
+        "error_reason": row.error_reason,
         "histogram": [{"below_ms": _rounded(bound), "samples": count} for bound, count in row.histogram],
     }
 

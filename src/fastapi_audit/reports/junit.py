@@ -38,6 +38,9 @@ def _suite(suites: Element, item: ItemScore, results: list[Result], material: Ma
             SubElement(case, "error", type="crash", message=_text(result.reason))
         elif _fails(result):
             _failure(case, result, material)
+        elif result.reason:
+            # On how much the pass rests.
+            SubElement(case, "system-out").text = _text(result.reason)
 
 
 def _fails(result: Result) -> bool:

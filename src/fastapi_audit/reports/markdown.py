@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from fastapi_audit.model import Finding, ItemScore, Outcome, Severity, Status
-from fastapi_audit.reports import Look, Material, counted, severity_of
+from fastapi_audit.model import Finding, ItemScore, Outcome, Scorecard, Severity, Status
+from fastapi_audit.reports import Look, Material, counted, load, severity_of
 from fastapi_audit.reports.cells import visible
 from fastapi_audit.scoring import gains
 
@@ -65,10 +65,22 @@ def _head(material: Material) -> Iterator[str]:
     yield "| Item | Score | |"
     yield "|:--|--:|:--|"
     yield from (_item(item, material) for item in card.items)
+    yield from _load(card)
     if best := gains(card.results)[:FIRST]:
         told = (f"**+{gain.raw - (card.raw or 0):.1f}** `{gain.rule}` ({gain.findings})" for gain in best)
         yield ""
         yield f"Fix first: {' · '.join(told)}"
+
+
+def _load(card: Scorecard) -> Iterator[str]:
+    """What the measured load decides, and what was looked at and is not known."""
+    if extent := load.extent(card):
+        told = "; ".join(f"{each.title}: {each.words}" for each in load.told(card))
+        yield ""
+        yield f"{_prose(extent)}. {_prose(told)}."
+    if rules := [f"`{result.rule}`" for result in load.undecided(card)]:
+        yield ""
+        yield f"Looked at and not decided, so not passed: {', '.join(rules)}."
 
 
 def _item(item: ItemScore, material: Material) -> str:

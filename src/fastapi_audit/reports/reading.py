@@ -226,9 +226,11 @@ class _Latency(_Part):
     p99_ms: float | None
     p95_target_ms: float
     p95_verdict: model.Verdict
+    p95_reason: Short = ""
     error_high: Annotated[float, Field(ge=0, le=1)] | None
     error_target: float
     error_verdict: model.Verdict
+    error_reason: Short = ""
     histogram: tuple[_Class, ...] = ()
 
     def noun(self) -> model.LatencyRow:
@@ -247,6 +249,8 @@ class _Latency(_Part):
             error_high=1.0 if self.error_high is None else self.error_high,
             error_target=self.error_target,
             error_verdict=self.error_verdict,
+            p95_reason=self.p95_reason,
+            error_reason=self.error_reason,
             histogram=tuple((each.below_ms, each.samples) for each in self.histogram),
         )
 

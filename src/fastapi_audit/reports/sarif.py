@@ -27,6 +27,7 @@ from fastapi_audit.model import (
 from fastapi_audit.reports import Look, Material, severity_of
 from fastapi_audit.reports.anchors import Anchors
 from fastapi_audit.reports.line_hashes import LineHashes
+from fastapi_audit.reports.load import undecided
 
 if TYPE_CHECKING:
     from fastapi_audit.rule import Rule
@@ -162,7 +163,11 @@ def _invocation(material: Material, left_out: int) -> Object:
         for entry in material.scorecard.unresolved
         if entry.kind in ("file", UNREAD)
     ]
-    notes = [*crashes, *cut, *unread]
+    open_ = [
+        {"level": "note", "message": {"text": f"The rule {result.rule} decides nothing: {result.reason}"}}
+        for result in undecided(material.scorecard)
+    ]
+    notes = [*crashes, *cut, *unread, *open_]
     success: Object = {"executionSuccessful": not material.scorecard.incomplete}
     if material.scorecard.incomplete:
         success["exitCode"] = int(ExitCode.INCOMPLETE)

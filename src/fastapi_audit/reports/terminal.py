@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import floor
 
 from fastapi_audit.model import Collection, Finding, ItemScore, Outcome, Scorecard, Severity, Status, Verdict
-from fastapi_audit.reports import Look, Material, counted, severity_of
+from fastapi_audit.reports import Look, Material, counted, load, severity_of
 from fastapi_audit.reports.cells import (
     BLUE,
     BOLD,
@@ -143,6 +143,8 @@ def _scorecard(material: Material, look: Look) -> Iterator[str]:
     yield from wrapped(_coverage(scorecard), look.width, "  ")
     yield ""
     yield from _items(material, look)
+    yield from _undecided(scorecard, look)
+    yield from _load(scorecard, look)
     yield from _figures(scorecard, look)
     first = _fix_first(scorecard)
     if first:
@@ -214,6 +216,27 @@ def _items(material: Material, look: Look) -> Iterator[str]:
         yield from wrapped(f"{sum(rest.values())} more items: {', '.join(parts)}", look.width, "      ")
 
 
+def _undecided(scorecard: Scorecard, look: Look) -> Iterator[str]:
+    if rules := [result.rule for result in load.undecided(scorecard)]:
+        said = f"Looked at and not decided, so not passed: {', '.join(rules)} (JSON and HTML say why)"
+        yield from wrapped(said, look.width, "      ")
+
+
+def _load(scorecard: Scorecard, look: Look) -> Iterator[str]:
+    """How far the measured load decides anything."""
+    if extent := load.extent(scorecard):
+        yield ""
+        yield from wrapped(f"{extent}:", look.width, "  ")
+        for each in load.told(scorecard):
+            yield from _verdict(each.verdict, f"{each.title}: {each.words}", look)
+
+
+def _verdict(verdict: Verdict, words: str, look: Look) -> Iterator[str]:
+    first, *rest = wrapped(words, look.width - 18, "")
+    yield f"  {painted(f'{verdict:<14}', look, VERDICTS[verdict])}  {first}"
+    yield from (f"{'':18}{line}" for line in rest)
+
+
 def _figures(scorecard: Scorecard, look: Look) -> Iterator[str]:
     """What the service exports of itself; a figure that cannot be known says why."""
     figures = list(told(scorecard))
@@ -222,11 +245,8 @@ def _figures(scorecard: Scorecard, look: Look) -> Iterator[str]:
     yield ""
     yield "  What the service exports of itself:"
     for each in figures:
-        verdict = painted(f"{each.verdict:<14}", look, VERDICTS[each.verdict])
         words = ", ".join(part for part in (each.known, each.aside) if part)
-        first, *rest = wrapped(f"{each.title}: {words}", look.width - 18, "")
-        yield f"  {verdict}  {first}"
-        yield from (f"{'':18}{line}" for line in rest)
+        yield from _verdict(each.verdict, f"{each.title}: {words}", look)
 
 
 def _item(item: ItemScore, findings: int, width: int, look: Look) -> str:

@@ -3,6 +3,8 @@
 One request in twenty waits longer than the target that was set for this operation, 200 ms unless the configuration says
 otherwise. It was called at a steady pace, each request timed from when it was meant to start, so that a server that
 stalls has its stall counted; the finding is made only when the whole 95 % interval of the percentile lies above the target.
+The rule passes only when the whole interval of every operation that was measured lies below it: one that too few requests, a
+refusal or a busy machine left undecided is no pass.
 
 ## Use instead
 Profile the operation under this load: look for queries in loops, missing indexes, calls to other services one after the
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import MeasuredLatency
 from fastapi_audit.model import EvidenceKind, Verdict
-from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -72,9 +74,13 @@ rule = Rule(
 )
 
 
-@rule.check
-def above_target(measured: MeasuredLatency) -> Iterator[Finding]:
-    if measured.operation is not None and measured.row.p95_verdict is Verdict.FAIL:
+@rule.check(every=True)
+def above_target(measured: MeasuredLatency) -> Iterator[Finding | Undecided]:
+    if measured.operation is None:
+        return
+    if measured.row.p95_verdict is Verdict.INCONCLUSIVE:
+        yield Undecided(measured.row.p95_reason)
+    elif measured.row.p95_verdict is Verdict.FAIL:
         together = (
             "at the same moments as the others: something holds up the whole service. Look for what blocks the event loop, "
             "or for a pool that is used up."

@@ -8,7 +8,7 @@ from fastapi_audit.evidence.live.experiments import every
 from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.probing import Probing
-from fastapi_audit.evidence.live.session import Experiment
+from fastapi_audit.evidence.live.session import Experiment, Loaded
 from fastapi_audit.model import LatencyRow
 
 Progress = Callable[[str, int, float], None]
@@ -29,11 +29,15 @@ class Live:
     """Live noun → why nothing, or not everything, is known of it."""
     crashed: Mapping[type, str] = field(default_factory=dict)
     """Live noun → the bug in its experiment."""
+    extents: Mapping[type, str] = field(default_factory=dict)
+    """Live noun → how much of the service was looked at, where that is not all: `3 of 5 operations answered well`."""
     operations: tuple[ServedOperation, ...] = ()
     no_operations: str = ""
     """Why they are not known."""
     requests: int = 0
     latencies: tuple[LatencyRow, ...] = ()
+    loaded: Loaded | None = None
+    """Which share of the operations the load has asked; `None` without a load."""
     exported: ExportedMetrics | None = None
     """What the service exports of itself."""
     locustfile: str = ""

@@ -18,7 +18,7 @@ from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.experiments.exported_metrics import ExportedMetrics
 from fastapi_audit.evidence.live.experiments.measured_latency import MeasuredLatency
 from fastapi_audit.evidence.live.launch import Launch, Server
-from fastapi_audit.evidence.live.loading import exported
+from fastapi_audit.evidence.live.loading import exported, loaded
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, from_the_root, read_operations
 from fastapi_audit.evidence.live.permission import Address, permitted
 from fastapi_audit.evidence.live.probing import Probing
@@ -189,10 +189,12 @@ def _live(conductor: Conductor, address: Address | None) -> Live:
         {noun: tuple(seen) for noun, seen in gathered.subjects.items()},
         gathered.not_run,
         gathered.crashed,
+        session.extents if session else {},
         session.operations if session else (),
         session.no_operations if session else gathered.ended,
         conductor.budget.requests,
         tuple(each.row for each in gathered.subjects.get(MeasuredLatency, ()) if isinstance(each, MeasuredLatency)),
+        loaded(session) if session and session.sampling else None,
         next((each for each in gathered.subjects.get(ExportedMetrics, ()) if isinstance(each, ExportedMetrics)), None),
         exported(session) if session and any(True for _ in session.safe_operations) else "",
         ended=gathered.ended,

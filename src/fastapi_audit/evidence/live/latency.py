@@ -18,7 +18,14 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from fastapi_audit.evidence.live.probing import Headers, Target
-from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
+from fastapi_audit.evidence.live.statistics import (
+    fewest_for_quantile,
+    fewest_without_events,
+    quantile,
+    quantile_interval,
+    rate_interval,
+    verdict,
+)
 from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 from fastapi_audit.model import LatencyRow, Verdict
 
@@ -33,6 +40,8 @@ SLICES, FEWEST_SLICES = 10, 3
 OWN_SHARE = 0.1
 """Of a target that our own machine may be late by, before it is too busy to tell who is slow."""
 REFUSAL = 400
+FEWEST_FOR_P95 = fewest_for_quantile(0.95)
+RAISE = "raise --max-requests and --max-time"
 ORDER_SEED = 17
 """Operations follow each other in a fixed random order, so that none keeps step with a periodic stall."""
 
@@ -78,6 +87,11 @@ class Sample:
     """`None` when no whole answer came."""
     meant: float
     """When it was meant to start, in seconds of one clock for all samples."""
+
+    @property
+    def went_well(self) -> bool:
+        """Whether it got what it asked for."""
+        return self.status is not None and self.status < REFUSAL
 
     @property
     def failed(self) -> bool:
@@ -128,16 +142,47 @@ class Sampling:
             yield self._row(operation, samples, target_of(operation))
 
     def _row(self, operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
-        """Undecided where nobody was served, and where all that were slow were so at one moment."""
+        """Undecided where too few were served, and where all that were slow were so at one moment."""
         made = row(operation, samples, target)
-        told = self.served & {each.operation for each in samples}
-        passed, failed = made.p95_verdict is Verdict.PASS, made.p95_verdict is Verdict.FAIL
-        slow = [each for each in samples if each.seconds * 1000 > target.p95_ms]
-        if (passed and not told) or (failed and (self._slices(slow) < FEWEST_SLICES or self._is_ours(told, target))):
-            made = replace(made, p95_verdict=Verdict.INCONCLUSIVE)
-        if made.error_verdict is Verdict.FAIL and self._slices([each for each in samples if each.failed]) == 1:
-            made = replace(made, error_verdict=Verdict.INCONCLUSIVE)
+        if late := self._doubt(made, samples, target):
+            made = replace(made, p95_verdict=Verdict.INCONCLUSIVE, p95_reason=late)
+        if errors := self._doubt_of_errors(made, samples, target):
+            made = replace(made, error_verdict=Verdict.INCONCLUSIVE, error_reason=errors)
         return made
+
+    def _doubt(self, made: LatencyRow, samples: Sequence[Sample], target: Target) -> str:
+        """Why nothing is known of the P95; empty where it is."""
+        well = [each for each in samples if each.went_well]
+        if made.p95_verdict is not Verdict.FAIL and (barred := _barred(samples, well)):
+            return barred
+        match made.p95_verdict:
+            case Verdict.PASS:
+                # A refusal is quick: what it takes says nothing of an answer.
+                high = row(None, well, target).p95_high_ms
+                return "" if high <= target.p95_ms else _short_of_answers(samples, well, high)
+            case Verdict.FAIL:
+                slow = [each for each in samples if each.seconds * 1000 > target.p95_ms]
+                if self._is_ours(self.served & {each.operation for each in samples}, target):
+                    return f"this machine was busy and sent one request in twenty {self.late * 1000:.0f} ms late"
+                return "all that were slow were so at one moment" if self._slices(slow) < FEWEST_SLICES else ""
+            case _:
+                return _short_of_answers(samples, well, made.p95_high_ms)
+
+    def _doubt_of_errors(self, made: LatencyRow, samples: Sequence[Sample], target: Target) -> str:
+        """The same of the error rate."""
+        told = [each for each in samples if each.failed or each.went_well]
+        if made.error_verdict is Verdict.FAIL:
+            failed = [each for each in samples if each.failed]
+            return "all that failed did so at one moment" if self._slices(failed) == 1 else ""
+        if barred := _barred(samples, told):
+            return barred
+        _, high = rate_interval(made.errors, len(told))
+        if high <= target.errors:
+            return ""
+        failures = f"{made.errors} of {len(told)} requests failed, which leaves up to {high * 100:.2g} % possible"
+        if not target.errors:
+            return failures
+        return f"{failures}; {fewest_without_events(target.errors):,} without a failure would decide: {RAISE}"
 
     def _is_ours(self, operations: Iterable[str], target: Target) -> bool:
         """Whether operations that are quick alone wait for a processor that others have, as our own requests do."""
@@ -170,6 +215,24 @@ class _Moments:
         after = bisect_right(self.ordered, sample.meant + around, key=lambda each: each.meant)
         others = [each for each in self.ordered[first:after] if each.operation != sample.operation]
         return bool(others) and 2 * sum(id(each) in self.slow for each in others) >= len(others)
+
+
+def _barred(samples: Sequence[Sample], told: Sequence[Sample]) -> str:
+    """Why what was asked shows nothing; empty where an answer does."""
+    if told:
+        return ""
+    statuses = sorted({each.status for each in samples if each.status})
+    given = " or ".join(map(str, statuses)) if statuses else "no answer"
+    remedy = ": give credentials with --header-file, or arguments in the configuration"
+    refused = any(not each.failed for each in samples)
+    return f"every request got {given}{remedy if refused else ''}"
+
+
+def _short_of_answers(samples: Sequence[Sample], well: Sequence[Sample], high: float) -> str:
+    """Why the P95 may lie on either side of its target."""
+    aside = f" of {len(samples)}" if len(well) < len(samples) else ""
+    few = f"{len(well)}{aside} requests went well, and fewer than {FEWEST_FOR_P95} bound no P95: {RAISE}"
+    return few if math.isinf(high) else f"the target lies within its 95 % interval: {RAISE}"
 
 
 def row(operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:

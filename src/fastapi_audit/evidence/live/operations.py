@@ -73,6 +73,8 @@ class ServedOperation:
     """Names of the text fields of its JSON body, those that it does without too."""
     name: str = ""
     """Its operationId."""
+    tag: str = ""
+    """The first of its tags."""
 
     @property
     def key(self) -> str:
@@ -210,6 +212,7 @@ def _operation(description: _Description, path: str, method: str, shared: Schema
         takes_body=isinstance(told.get("requestBody"), dict),
         texts=() if body is None else tuple(_texts(description, body)),
         name=str(told.get("operationId", ""))[:LONGEST],
+        tag=next((each[:LONGEST] for each in _list(told.get("tags")) if isinstance(each, str)), ""),
     )
 
 

@@ -10,6 +10,7 @@ from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.permission import SAFE_METHODS
 from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Named, Probing
 from fastapi_audit.evidence.live.statuses import SERVER_ERROR
+from fastapi_audit.reasons import measured
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live.client import Client
@@ -69,6 +70,21 @@ class Experiment:
         return "".join(f" {each.lower()}" if each.isupper() else each for each in self.noun.__name__).strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many of the described operations the measured load has asked."""
+
+    described: int
+    measured: int
+    not_callable: int
+    """Which may not be called, or whose arguments are not known."""
+
+    @property
+    def told(self) -> str:
+        """As a report says it."""
+        return measured(self.measured, self.described, self.not_callable)
+
+
 @dataclass(slots=True)
 class Session:
     """One probe under way."""
@@ -86,6 +102,8 @@ class Session:
     """How it was started, for experiments that start another one."""
     sampling: "Sampling | None" = None
     """The measured load, once it was made."""
+    extents: dict[type, str] = field(default_factory=dict)
+    """Noun → how much of the service its experiment has looked at, where that is not all."""
     _anywhere: Exchange | None = field(default=None, init=False)
     _sockets: tuple[str, ...] | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
@@ -129,6 +147,17 @@ class Session:
     def named(self, operation: ServedOperation) -> Named | None:
         """What the user has said of an operation."""
         return self.probing.named.get(operation.key)
+
+    def looked_at(self, noun: type, seen: int, asked: int, of: int, things: str = "operations") -> None:
+        """Notes that an experiment has seen a part of what it asks; `NotPossible` where it has seen nothing of it."""
+        silent = f"{asked - seen} gave no answer that tells" if asked > seen else ""
+        beyond = f"{of - asked} were not asked" if of > asked else ""
+        aside = ", ".join(part for part in (silent, beyond) if part)
+        told = f"{seen} of {of} {things} were looked at ({aside})"
+        if aside and not seen:
+            raise NotPossible(told)
+        if aside:
+            self.extents[noun] = told
 
     async def get(self, path: str, headers: Headers = (), identity: Identity | None = None) -> Exchange:
         """One GET; as the user unless another identity is given."""

@@ -47,6 +47,16 @@ def rate_interval(events: int, trials: int) -> tuple[float, float]:
     return low, high
 
 
+def fewest_for_quantile(share: float) -> int:
+    """How many samples it takes before the interval of a quantile is bounded above."""
+    return math.ceil(math.log((1 - CONFIDENCE) / 2) / math.log(share))
+
+
+def fewest_without_events(rate: float) -> int:
+    """How many trials without an event it takes before the upper bound of a rate, above 0, is no more than that."""
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
+
+
 def verdict(low: float, high: float, target: float) -> Verdict:
     """Whether the whole interval keeps the target, the whole of it breaks it, or nothing is decided."""
     if high <= target:

@@ -18,7 +18,7 @@ from fastapi_audit.model import (
     Status,
     Suppression,
 )
-from fastapi_audit.reports import Material, severity_of
+from fastapi_audit.reports import Material, load, severity_of
 from fastapi_audit.reports.cells import visible
 from fastapi_audit.reports.change import Change, change_of
 from fastapi_audit.reports.figures import Told, told
@@ -197,6 +197,16 @@ class View:
     def whole(self) -> LatencyRow | None:
         """The latency of the whole service."""
         return next((row for row in self.card.latencies if row.operation is None), None)
+
+    @property
+    def measured_share(self) -> str:
+        """How many operations the load has asked."""
+        return load.extent(self.card)
+
+    @property
+    def targets(self) -> tuple[load.Measured, ...]:
+        """How far it decides anything."""
+        return tuple(load.told(self.card))
 
     @property
     def figures(self) -> tuple[Told, ...]:

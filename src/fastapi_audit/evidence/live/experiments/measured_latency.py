@@ -51,15 +51,19 @@ class MeasuredLatency:
 
 async def observe(session: Session) -> AsyncIterator[MeasuredLatency]:
     """Calls the operations that may be called, in turns, by a timetable; the whole service comes first."""
-    from fastapi_audit.evidence.live.loading import load  # noqa: PLC0415  a scan imports this module
+    from fastapi_audit.evidence.live.loading import load, loaded  # noqa: PLC0415  a scan imports this module
 
     sampling = await load(session)
+    if not sampling.samples:
+        message = "no time or no requests were left for the load: raise --max-time and --max-requests"
+        raise NotPossible(message)
+    session.extents[MeasuredLatency] = loaded(session).told
     held_up = sampling.held_up(session.probing.target_of)
     for row in sampling.rows(session.probing.target_of):
         own = (each for each in sampling.samples if row.operation in (None, each.operation))
         unjudged = _unjudged(row, sampling) if sampling.too_late(session.probing.target) else ""
         yield MeasuredLatency(row, frozenset(each.status for each in own), row.operation in held_up, unjudged)
-    if sampling.samples and not sampling.served:
+    if not sampling.served:
         message = (
             "every operation that was called refused what it was asked: give credentials with --header-file, or "
             "arguments in the configuration"
