@@ -97,3 +97,66 @@ def test_a_refusal_does_not_repeat_everything_that_was_written(tmp_path: Path, t
 
     assert "aaa" in str(refused.value)
     assert len(str(refused.value)) < 1500
+
+
+NEWER = "type X = int\n"
+"""Sends a file to the fallback for syntax that is newer; what knows it reads the file itself."""
+LONG = 100_000
+"""So much that what needs quadratic time would run for minutes, into the limit of each test."""
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "x = 1" + "\\\n" * LONG, "x = 1" + "\\\r\n" * LONG, "\\\n" * LONG, " \\\n" * LONG, "# é\n" * LONG,
+        "#'\n\\\n" * LONG, "def f(): pass\n" + "\n\n    # \n" * LONG, "#" + " " * LONG + "\n" * LONG,
+        "'''" + "#\n" * LONG + "'''",
+        "x = {" + "f'é{1}':1," * (LONG // 10) + "}", "x = f'{'a'}" + "{b}{{" * (LONG // 10) + "'",
+        "x: " + "a[" * LONG + "0" + "]" * LONG, "x = " + "f'{" * LONG + "1" + "}'" * LONG,
+        "x = " + "t'{a}'" * (LONG // 10), "import a" + ".a" * LONG, "import a" + "\\\n.\\\na" * LONG,
+        "from . import b;from a" + " . a" * LONG + " import b", "from a" + ".a" * 3 * LONG,
+    ],
+)  # fmt: skip
+def test_no_file_takes_time_that_grows_with_its_square(rest: str) -> None:
+    audit = scan({"main.py": APPLICATION, "other.py": f"import main\n{rest}\n{NEWER}".encode()})
+
+    assert audit is not None
+    assert audit.project.files == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["import a{}", "import a, a{} as b", "from a{} import b", "from a import b;import a{}"]
+)
+def test_the_name_of_a_module_has_so_many_parts(name: str) -> None:
+    for parts, said in ((50, ()), (LONG, ("the name of an imported module has more than 100 parts",))):
+        audit = scan({"main.py": APPLICATION + f"\n{name.format('.a' * parts)}\n".encode(), "app.py": APPLICATION})
+
+        assert audit is not None
+        messages = [each.message.partition(": ")[2].partition(": ")[2] for each in audit.scorecard.unresolved]
+        assert tuple(messages) == said
+
+
+def test_strings_nest_as_deep_as_python_lets_them() -> None:
+    for depth in (50, 151):
+        nested = "f'{" * depth + "1" + "}'" * depth
+        audit = scan({"main.py": APPLICATION + f"x = {nested}\n".encode(), "app.py": APPLICATION})
+
+        assert audit is not None
+        (remark,) = audit.scorecard.unresolved
+        assert ("cannot be parsed" in remark.message) == (depth > 150)
+
+
+def test_every_route_of_a_function_under_many_decorators_is_judged() -> None:
+    routes = "@app.get('/')\n" * 3000
+    audit = scan({"main.py": APPLICATION + f"{routes}@cache\nasync def home(): return 1\n".encode()})
+
+    assert audit is not None
+    assert len(audit.scorecard.routes) == 2000
+
+
+def test_classes_that_descend_from_thousands_take_no_quadratic_time() -> None:
+    classes = "class A0: pass\n" + "".join(f"class A{number + 1}(A{number}): pass\n" for number in range(6000))
+    audit = scan({"main.py": APPLICATION + classes.encode()})
+
+    assert audit is not None
+    assert sum(isinstance(each, Class) for each in audit.project.subjects(Class)) == 6001

@@ -481,6 +481,21 @@ def test_what_only_running_would_tell_is_listed_with_its_place(tmp_path: Path, l
     assert [(u.kind, u.location and u.location.line) for u in project.source.unresolved] == [(kind, 13)]
 
 
+def test_routes_are_found_by_what_they_answer(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\n\napp = FastAPI()\n"
+        "for path in ('/a', '/a/{name}', '/b', '/a/{id}', '/a/{id:int}', '/b'):\n    app.add_api_route(path, print)\n"
+        "app.mount('/c', FastAPI())\n"
+    )
+    app = gather(Gathering(tmp_path, use_cache=False)).source.apps[0]
+
+    assert [route.path for route in app.routes_of_many_paths] == ["/a/{name}", "/a/{id}", "/a/{id:int}", "/c"]
+    alike = {template: [route.path for route in routes] for template, routes in app.routes_by_template.items()}
+    assert alike == {
+        "/a": ["/a"], "/a/{str}": ["/a/{name}", "/a/{id}"], "/b": ["/b", "/b"], "/a/{int}": ["/a/{id:int}"], "/c": ["/c"],
+    }  # fmt: skip
+
+
 def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> None:
     project = read(
         tmp_path,

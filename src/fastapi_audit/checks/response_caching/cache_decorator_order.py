@@ -91,18 +91,16 @@ rule = Rule(
 @rule.check
 def never_called(route: Route) -> Iterator[Finding]:
     function = route.function
-    if function is None:
+    if function is None or route.location not in function.decorator_places:
         return
-    decorators = function.decorators
-    registering = [n for n, d in enumerate(decorators) if d.location == route.location]
-    above = decorators[: registering[0]] if registering else []
+    registering = function.decorator_places[route.location]
     for cache in caches_of(function):
-        if cache.decorator in above:
-            adjacent = above[-1] == cache.decorator
+        below = registering - function.decorator_places[cache.decorator.location]
+        if below > 0:
             yield cache.decorator.finding(
                 f"`{cache.decorator_name}` stands above the decorator that registers `{route.operation}`, so "
                 "no request passes it and nothing is cached. Move it below.",
-                fix=_swapped(cache.decorator, decorators[registering[0]]) if adjacent else None,
+                fix=_swapped(cache.decorator, function.decorators[registering]) if below == 1 else None,
                 operation=route.operation,
             )
 

@@ -115,7 +115,8 @@ rule = Rule(
 
 @rule.check
 def repeated_routes(route: Route) -> Iterator[Finding]:
-    first = next((r for r in route.app.routes if r.position < route.position and repeats(route, r)), None)
+    alike = route.app.routes_by_template[route.template]
+    first = next((r for r in alike if r.position < route.position and repeats(route, r)), None)
     if first is None:
         return
     yield route.finding(
@@ -126,7 +127,7 @@ def repeated_routes(route: Route) -> Iterator[Finding]:
 
 
 def repeats(route: Route, first: Route) -> bool:
-    if first.template != route.template or first.kind == "mount" or first.location == route.location:
+    if first.kind == "mount" or first.location == route.location:
         return False
     if first.function is not None and route.function is not None and first.function.node is route.function.node:
         return False

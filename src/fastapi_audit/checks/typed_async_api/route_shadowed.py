@@ -185,7 +185,7 @@ def shadowed_routes(route: Route) -> Iterator[Finding]:
 
 def ahead_of(route: Route) -> list[Route]:
     app: App = route.app
-    return [r for r in app.routes if r.position < route.position]
+    return [r for r in app.routes_of_many_paths if r.position < route.position]
 
 
 def hides(earlier: Route, route: Route) -> bool:

@@ -1,6 +1,5 @@
 """Functions whose answers are kept: by which library's decorator, under what key, and where."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.source.code import Call, Expression, Function
@@ -100,13 +99,13 @@ class CachedFunction:
         return UNTOLD.get(self.library, ())
 
 
-def caches_of(function: Function) -> Iterator[CachedFunction]:
+def caches_of(function: Function) -> list[CachedFunction]:
     """The caches of a function, outermost first."""
-    for decorator in function.decorators:
-        callee = decorator.callee if isinstance(decorator, Call) else decorator
-        library = LIBRARIES.get(callee.name or "")
-        if library is not None:
-            yield CachedFunction(function, decorator, library)
+    by_name = function.decorators_by_name
+    found = [
+        CachedFunction(function, each, LIBRARIES[name]) for name in by_name.keys() & LIBRARIES for each in by_name[name]
+    ]
+    return sorted(found, key=lambda cache: cache.decorator.location)
 
 
 def route_caches(route: Route) -> list[CachedFunction]:
@@ -114,6 +113,7 @@ def route_caches(route: Route) -> list[CachedFunction]:
     function = route.function
     if function is None:
         return []
-    found = list(caches_of(function))
-    registering = next((d for d in function.decorators if d.location == route.location), None)
-    return [c for c in found if registering is None or c.decorator.location > registering.location]
+    found = caches_of(function)
+    if not found or route.location not in function.decorator_places:
+        return found
+    return [each for each in found if each.decorator.location > route.location]

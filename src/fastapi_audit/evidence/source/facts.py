@@ -11,13 +11,14 @@ import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
-VERSION = 4
+VERSION = 5
 """Raised with every change of what is extracted, so that old caches are not read."""
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -27,6 +28,10 @@ LONGEST_STRING = 4000
 MOST_ELEMENTS = 2000
 LARGEST = 10**300
 """Longer literals are data, not composition: they are cut. Python itself refuses to write out the longest numbers."""
+
+LONGEST_NAME = 100
+"""Parts of the name of a module. Python's parser keeps the first part, the first two, the first three …"""
+_IMPORTED = [re.compile(word + rb"(?:[\w\x80-\xff \t\f.,]|\\\r?\n)+") for word in (b"import", b"from")]
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -112,6 +117,7 @@ def _read(source: bytes) -> tuple[ast.Module, bytes, str]:
 
 def parse(source: bytes) -> ast.Module:
     """The `ast` of a file; raises `UnreadableError` with the line and the reason."""
+    _refuse_endless_names(source)
     try:
         with uncollected(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -122,6 +128,16 @@ def parse(source: bytes) -> ast.Module:
         raise UnreadableError(message) from problem
     except (ValueError, RecursionError, MemoryError) as problem:
         raise UnreadableError(str(problem) or "is nested too deeply to be read") from problem
+
+
+def _refuse_endless_names(source: bytes) -> None:
+    if source.count(b".") <= LONGEST_NAME:
+        return
+    for found in chain.from_iterable(written.finditer(source) for written in _IMPORTED):
+        if any(name.count(b".") > LONGEST_NAME for name in found[0].split(b",")):
+            line = source.count(b"\n", 0, found.start()) + 1
+            message = f"line {line}: the name of an imported module has more than {LONGEST_NAME} parts"
+            raise UnreadableError(message)
 
 
 _DECLARED = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#.*?coding[:=][ \t]*(?!utf-?8)[-\w.]+", re.IGNORECASE)

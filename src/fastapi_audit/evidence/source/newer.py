@@ -5,8 +5,13 @@ tree-sitter knows type parameters and `type` statements (3.12), f-strings that n
 """
 
 import ast
+import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 
 from ast_grep_py import SgNode, SgRoot
 
@@ -16,6 +21,11 @@ Place = tuple[int, int]
 _LETTERS = "bBfFrRtTuU"
 """What a string may begin with, before its quotes."""
 _NO_EXPRESSION = frozenset({"{", "}", "=", "comment", "type_conversion", "format_specifier"})
+DEEPEST_STRING = 150
+"""Python lets no more strings with interpolations stand in one another."""
+
+_ONLY_GOES_ON = re.compile(r"^[ \t\f]*\\\r?\n", re.MULTILINE)
+_COMMENTS = re.compile(r"^[ \t\f]*#[^\n]*(?:\n\s*#[^\n]*)+", re.MULTILINE)
 
 
 def read(source: bytes) -> tuple[ast.Module, bytes] | None:
@@ -32,7 +42,7 @@ def read(source: bytes) -> tuple[ast.Module, bytes] | None:
     return restored, older.encode()
 
 
-@dataclass(slots=True)
+@dataclass
 class _Rewriting:
     """A text, and what is written for each of its characters: as many bytes as it has."""
 
@@ -47,16 +57,17 @@ class _Rewriting:
 
     def __post_init__(self) -> None:
         self.written = list(self.text)
-        root = SgRoot(self.text, "python").root()
-        for node in root.find_all(kind="type_parameter"):
-            if _kind(node.parent()) in ("function_definition", "class_definition"):
-                self._blank(*_span(node))
+        root = SgRoot(_quick(self.text), "python").root()
+        for kind in ("function_definition", "class_definition"):
+            for node in root.find_all(kind=kind):
+                parameters = node.field("type_parameters")
+                if parameters is not None:
+                    self._blank(*_span(parameters))
         for node in root.find_all(kind="type_alias_statement"):
             self._assign(node)
         for node in root.find_all(kind="except_clause"):
             self._join(node)
-        strings = [node for kind in ("concatenated_string", "string") for node in root.find_all(kind=kind)]
-        for node in sorted(strings, key=lambda n: (_span(n)[0], -_span(n)[1])):
+        for node in _strings(root):
             self._list(node)
 
     def _blank(self, start: int, end: int, *, in_brackets: bool = False) -> None:
@@ -90,33 +101,42 @@ class _Rewriting:
     def _list(self, node: SgNode) -> None:
         """A string that is newer becomes a list of its interpolations, with room where its other text was."""
         start, end = _span(node)
-        joined = node.kind() == "concatenated_string"
-        # What was blanked stays so, and the parts of a concatenation are rewritten with it.
-        if self.written[start] != self.text[start] or (not joined and _kind(node.parent()) == "concatenated_string"):
+        parts = [part.children() for part in (node.children() if node.kind() == "concatenated_string" else [node])]
+        # What was blanked stays so: it stands in something that was rewritten.
+        if self.written[start] != self.text[start] or not any(map(_is_interpolated, parts)):
             return
-        if _parses(node.text()):
+        if _parses(self.text[start:end]):
             return
-        self._blank(start, end, in_brackets=True)
-        self.written[start], self.written[end - 1] = "[", "]"
         literals = self.literals.setdefault(self._place(start), [])
-        for part in node.children() if joined else [node]:
-            for child in part.children():
-                if child.kind() == "interpolation":
-                    self._keep(child)
-                elif child.kind() == "string_content":
-                    literals.append((self._place(_span(child)[0]), _meant(child.text(), part)))
+        blanked = start
+        for child in (child for children in parts for child in children if child.kind() == "interpolation"):
+            for kept_start, kept_end in map(_span, _expressions(child)):
+                self._blank(blanked, kept_start, in_brackets=True)
+                blanked = kept_end
+            self._blank(blanked, _span(child)[1], in_brackets=True)
+            blanked = _span(child)[1]
+            if self.text[blanked - 1] == "}":
+                self.written[blanked - 1] = ","
+        self._blank(blanked, end, in_brackets=True)
+        self.written[start], self.written[end - 1] = "[", "]"
+        for children in parts:
+            opening = next((child.text() for child in children if child.kind() == "string_start"), "")
+            for content in (_span(child) for child in children if child.kind() == "string_content"):
+                literals.append((self._place(content[0]), _meant(self.text[slice(*content)], opening)))
 
-    def _keep(self, interpolation: SgNode) -> None:
-        for child in interpolation.children():
-            start, end = _span(child)
-            if child.kind() not in _NO_EXPRESSION:
-                self.written[start:end] = self.text[start:end]
-            elif child.kind() == "}":
-                self.written[start] = ","
+    @cached_property
+    def _bytes(self) -> "array[int]":
+        """How many bytes stand before each character."""
+        return array("L", accumulate((len(c.encode("utf-8", "surrogatepass")) for c in self.text), initial=0))
+
+    @cached_property
+    def _lines(self) -> "array[int]":
+        """Where each line begins."""
+        return array("L", [0, *(found.end() for found in re.finditer("\n", self.text))])
 
     def _place(self, index: int) -> Place:
-        line = self.text.rfind("\n", 0, index) + 1
-        return self.text.count("\n", 0, index) + 1, len(self.text[line:index].encode("utf-8", "surrogatepass"))
+        line = bisect_right(self._lines, index)
+        return line, self._bytes[index] - self._bytes[self._lines[line - 1]]
 
 
 class _Restoring(ast.NodeTransformer):
@@ -156,9 +176,42 @@ def _operands(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
-def _meant(text: str, string: SgNode) -> str:
+def _quick(text: str) -> str:
+    """The same without what takes tree-sitter quadratic time: runs of comments and of continued lines; none moves."""
+    in_one = _ONLY_GOES_ON.sub(lambda found: " " * len(found[0]), text)
+    return _COMMENTS.sub(lambda found: found[0].replace("\n", " "), in_one)
+
+
+def _strings(root: SgNode) -> Iterator[SgNode]:
+    """The strings that are no part of a concatenation, the outer before those in them; refuses what nests too deep."""
+    joined = root.find_all(kind="concatenated_string")
+    parts = {_span(part) for node in joined for part in node.children()}
+    alone = (node for node in root.find_all(kind="string") if _span(node) not in parts)
+    around: list[int] = []
+    for node in sorted((*joined, *alone), key=lambda n: (_span(n)[0], -_span(n)[1])):
+        start, end = _span(node)
+        while around and around[-1] <= start:
+            around.pop()
+        around.append(end)
+        if len(around) > DEEPEST_STRING:
+            raise ValueError
+        yield node
+
+
+def _is_interpolated(children: list[SgNode]) -> bool:
+    """Whether a string with these children may be newer than we are: others have not changed."""
+    return any(
+        child.kind() == "interpolation" or (child.kind() == "string_start" and "t" in child.text().lower())
+        for child in children
+    )
+
+
+def _expressions(interpolation: SgNode) -> Iterator[SgNode]:
+    return (child for child in interpolation.children() if child.kind() not in _NO_EXPRESSION)
+
+
+def _meant(text: str, opening: str) -> str:
     """The characters that stand for themselves in a string with interpolations, without the escapes of its kind."""
-    opening = next((child.text() for child in string.children() if child.kind() == "string_start"), "")
     prefix, quotes = opening.rstrip("'\""), opening.lstrip(_LETTERS)
     raw = "r" if "r" in prefix.lower() else ""
     single = text.replace("{{", "{").replace("}}", "}")
@@ -178,9 +231,6 @@ def _parses(text: str) -> bool:
 
 
 def _span(node: SgNode) -> tuple[int, int]:
-    place = node.range()
-    return place.start.index, place.end.index
-
-
-def _kind(node: SgNode | None) -> str:
-    return "" if node is None else node.kind()
+    # Its range would count the columns from the beginning of its line, which takes quadratic time where lines are long.
+    place = node.replace("")
+    return place.start_pos, place.end_pos

@@ -379,7 +379,7 @@ class FunctionDef(Stmt):
     @property
     def first_line(self) -> int:
         """The line of the first decorator, or of `def`."""
-        return min([d.line for d in self.decorators] + [self.line])
+        return self.decorators[0].line if self.decorators else self.line
 
 
 CLASSES: tuple[type[Node], ...] = (

@@ -125,6 +125,10 @@ class FunctionValue:
         return any(isinstance(d, External) and d.name in names for d in self.decorators)
 
 
+MOST_ANCESTORS = 500
+"""Classes that one descends from; what has more is not written by people, and takes quadratic time."""
+
+
 @dataclass(slots=True, eq=False)
 class ClassValue:
     """A class of the program."""
@@ -157,12 +161,12 @@ class ClassValue:
     def _descent(self) -> "Iterator[ClassValue | External]":
         seen: set[int | str] = set()
         pending: list[Value] = [self]
-        while pending:
-            current = pending.pop(0)
+        while pending and len(seen) < MOST_ANCESTORS:
+            current = pending.pop()
             if isinstance(current, ClassValue) and id(current) not in seen:
                 seen.add(id(current))
                 yield current
-                pending = [*current.bases, *pending]
+                pending.extend(reversed(current.bases))
             elif isinstance(current, External) and current.name not in seen:
                 seen.add(current.name)
                 yield current

@@ -117,11 +117,25 @@ class Function(Body):
         """What it gives, by annotation or by its `return` statements."""
         return self.source.evaluation.returned(self.definition)
 
-    @property
-    def decorators(self) -> list[Expression]:
+    @cached_property
+    def decorators(self) -> tuple[Expression, ...]:
         """As written, first line first."""
         node = self.node
-        return [self.outside.expression(d) for d in node.decorators] if isinstance(node, syntax.FunctionDef) else []
+        return tuple(map(self.outside.expression, node.decorators)) if isinstance(node, syntax.FunctionDef) else ()
+
+    @cached_property
+    def decorators_by_name(self) -> dict[str, list[Expression]]:
+        """The decorators by dotted name, that of what is called where one is called."""
+        found: dict[str, list[Expression]] = {}
+        for decorator in self.decorators:
+            name = decorator.callee.name if isinstance(decorator, Call) else decorator.name
+            found.setdefault(name or "", []).append(decorator)
+        return found
+
+    @cached_property
+    def decorator_places(self) -> dict[Location, int]:
+        """Which of the decorators stands where, the first being 0."""
+        return {decorator.location: number for number, decorator in enumerate(self.decorators)}
 
     def is_decorated(self, *names: str) -> bool:
         """Whether a decorator, with or without a call, is one of these dotted names."""

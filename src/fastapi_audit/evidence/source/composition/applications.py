@@ -1,6 +1,7 @@
 """Applications: what one FastAPI object serves and what is mounted below it."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Program
 from fastapi_audit.evidence.source.composition.dependencies import Dependency, listed_dependencies
@@ -99,6 +100,19 @@ class App:
     def all_routes(self) -> list[Route]:
         """Its routes and those of the applications mounted below it."""
         return [*self.routes, *(r for m in self.mounts for r in m.all_routes)]
+
+    @cached_property
+    def routes_of_many_paths(self) -> list[Route]:
+        """Its routes that answer more than one path: mounts, and those with parameters."""
+        return [r for r in self.routes if r.kind == "mount" or "{" in r.path]
+
+    @cached_property
+    def routes_by_template(self) -> dict[str, list[Route]]:
+        """Its routes, those together that differ in the names of their parameters at most."""
+        found: dict[str, list[Route]] = {}
+        for route in self.routes:
+            found.setdefault(route.template, []).append(route)
+        return found
 
     @property
     def modules(self) -> list[str]:
