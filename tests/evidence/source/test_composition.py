@@ -492,8 +492,12 @@ def test_routes_are_found_by_what_they_answer(tmp_path: Path) -> None:
     assert [route.path for route in app.routes_of_many_paths] == ["/a/{name}", "/a/{id}", "/a/{id:int}", "/c"]
     alike = {template: [route.path for route in routes] for template, routes in app.routes_by_template.items()}
     assert alike == {
-        "/a": ["/a"], "/a/{str}": ["/a/{name}", "/a/{id}"], "/b": ["/b", "/b"], "/a/{int}": ["/a/{id:int}"], "/c": ["/c"],
-    }  # fmt: skip
+        "/a": ["/a"],
+        "/a/{str}": ["/a/{name}", "/a/{id}"],
+        "/b": ["/b", "/b"],
+        "/a/{int}": ["/a/{id:int}"],
+        "/c": ["/c"],
+    }
 
 
 def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> None:
