@@ -33,6 +33,8 @@ from served import serve, write
 
 LONGEST_TITLE = 72
 FEWEST_WORDS = 10
+LOWER_CASE_NAMES = ("asyncpg", "bcrypt", "gunicorn", "slowapi", "structlog")
+"""As their makers write them, at the beginning of a sentence too."""
 
 _EXAMPLES = TemporaryDirectory(prefix="fastapi-audit-examples-")
 """Examples stay on disk as long as the tests run: a project may read its files late."""
@@ -49,9 +51,19 @@ def assert_reported_on_the_marked_lines(rule: Rule, bad: Bad) -> None:
     assert result.outcome is Outcome.FAIL, f"{result.outcome}: {result.reason or 'nothing was reported'}"
     reported = {_place(finding): finding.message for finding in result.findings}
     assert reported.keys() == expected, f"reported {reported}, marked {sorted(expected)}"
-    for message in reported.values():
-        assert message.strip(), "a finding says what is wrong"
-        assert "\n" not in message, f"a message is one line: {message!r}"
+    for finding in result.findings:
+        assert_reads_as_a_sentence(finding.message)
+        if finding.fix:
+            assert not finding.fix.title[0].islower(), f"a title begins with a capital: {finding.fix.title!r}"
+            assert not finding.fix.title.endswith("."), f"a title is no sentence: {finding.fix.title!r}"
+
+
+def assert_reads_as_a_sentence(message: str) -> None:
+    """One line, from a capital or a name to a full stop; the release that had to be assumed stands behind it."""
+    said = re.sub(r" \(assuming [^()]+: the project pins no version\)$", "", message)
+    assert "\n" not in said, f"a message is one line: {said!r}"
+    assert said.endswith((".", "?")), f"a message ends with a full stop: {said!r}"
+    assert not said[0].islower() or said.startswith(LOWER_CASE_NAMES), f"a message begins with a capital: {said!r}"
 
 
 def assert_silent(rule: Rule, good: Good) -> None:
@@ -71,7 +83,7 @@ def assert_found_on_the_wire(rule: Rule, bad: Bad, folder: Path) -> None:
     assert result.outcome is Outcome.FAIL, f"{result.outcome}: {result.reason or 'nothing was reported'}"
     for finding in result.findings:
         assert finding.observations, f"what was seen on the wire is shown: {finding.message}"
-        assert "\n" not in finding.message, f"a message is one line: {finding.message!r}"
+        assert_reads_as_a_sentence(finding.message)
 
 
 def assert_silent_on_the_wire(rule: Rule, good: Good, folder: Path) -> None:

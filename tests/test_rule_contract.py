@@ -76,13 +76,13 @@ def places(project: Project, word: str = "print(") -> Iterator[tuple[str, int, i
 
 def reports(project: Project) -> Iterator[Finding]:
     for path, line, _ in places(project):
-        yield Finding("`print` goes to nobody", Location(path, line))
+        yield Finding("`print` goes to nobody.", Location(path, line))
 
 
 def fixes(project: Project) -> Iterator[Finding]:
     for path, line, start in places(project):
         edit = Edit(path, start, "print", "log")
-        yield Finding("`print` goes to nobody", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
+        yield Finding("`print` goes to nobody.", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
 
 
 def made(detector: Detector | None = reports, *examples: Bad | Good, doc: str = DOCUMENTATION, **known: object) -> Rule:
@@ -112,15 +112,15 @@ CLOSED = Good("from fastapi import FastAPI\n\napp = FastAPI()")
 
 def lets_in(answer: CrossOriginAnswer) -> Iterator[Finding]:
     if exchange := answer.lets_it_act_as_the_user:
-        yield Finding("anyone is let in", observations=(exchange.observation("seen"),))
+        yield Finding("Anyone is let in.", observations=(exchange.observation("seen"),))
 
 
 def always_found(answer: CrossOriginAnswer) -> Iterator[Finding]:
-    yield Finding("anyone is let in", observations=(answer.plain.observation("seen"),))
+    yield Finding("Anyone is let in.", observations=(answer.plain.observation("seen"),))
 
 
 def shows_nothing(_answer: CrossOriginAnswer) -> Iterator[Finding]:
-    yield Finding("anyone is let in")
+    yield Finding("Anyone is let in.")
 
 
 def says_nothing_live(_answer: CrossOriginAnswer) -> Iterator[Finding]:
@@ -182,7 +182,7 @@ def inverted(project: Project) -> Iterator[Finding]:
 
 def one_line_below(project: Project) -> Iterator[Finding]:
     for path, line, _ in places(project):
-        yield Finding("`print` goes to nobody", Location(path, line + 1))
+        yield Finding("`print` goes to nobody.", Location(path, line + 1))
 
 
 def only_the_first(project: Project) -> Iterator[Finding]:
@@ -196,22 +196,37 @@ def also_the_import(project: Project) -> Iterator[Finding]:
 
 def no_place(project: Project) -> Iterator[Finding]:
     if list(places(project)):
-        yield Finding("`print` goes to nobody")
+        yield Finding("`print` goes to nobody.")
 
 
 def another_file(project: Project) -> Iterator[Finding]:
     for _, line, _ in places(project):
-        yield Finding("`print` goes to nobody", Location("other.py", line))
+        yield Finding("`print` goes to nobody.", Location("other.py", line))
 
 
 def two_lines_of_message(project: Project) -> Iterator[Finding]:
     for path, line, _ in places(project):
-        yield Finding("`print` goes\nto nobody", Location(path, line))
+        yield Finding("`print` goes\nto nobody.", Location(path, line))
 
 
 def says_nothing(project: Project) -> Iterator[Finding]:
     for path, line, _ in places(project):
         yield Finding(" ", Location(path, line))
+
+
+def breaks_off(project: Project) -> Iterator[Finding]:
+    for path, line, _ in places(project):
+        yield Finding("`print` goes to nobody", Location(path, line))
+
+
+def mumbles(project: Project) -> Iterator[Finding]:
+    for path, line, _ in places(project):
+        yield Finding("this goes to nobody.", Location(path, line))
+
+
+def fixes_in_a_low_voice(project: Project) -> Iterator[Finding]:
+    for finding in fixes(project):
+        yield replace(finding, fix=Fix("log it", (), safe=True))
 
 
 def crashes(project: Project) -> Iterator[Finding]:
@@ -237,7 +252,10 @@ class TestReporting:
             (no_place, "reported .* marked"),
             (another_file, "reported .* marked"),
             (two_lines_of_message, "a message is one line"),
-            (says_nothing, "a finding says what is wrong"),
+            (says_nothing, "a message ends with a full stop"),
+            (breaks_off, "a message ends with a full stop"),
+            (mumbles, "a message begins with a capital"),
+            (fixes_in_a_low_voice, "a title begins with a capital"),
             (crashes, "KeyError"),
             (None, "the rule has no check"),
         ],
@@ -272,25 +290,25 @@ def fixes_always(project: Project) -> Iterator[Finding]:
     yield from fixes(project)
     for path, line, start in places(project, "log("):
         edit = Edit(path, start, "log", "log")
-        yield Finding("`log` is fixed again", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
+        yield Finding("`log` is fixed again.", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
 
 
 def grows(project: Project) -> Iterator[Finding]:
     for path, line, start in places(project):
         edit = Edit(path, start, "print", "print(print")
-        yield Finding("`print` goes to nobody", Location(path, line), fix=Fix("Print more", (edit,), safe=True))
+        yield Finding("`print` goes to nobody.", Location(path, line), fix=Fix("Print more", (edit,), safe=True))
 
 
 def grows_validly(project: Project) -> Iterator[Finding]:
     for path, line, start in places(project):
         edit = Edit(path, start, "", "0 or ")
-        yield Finding("`print` goes to nobody", Location(path, line), fix=Fix("Print more", (edit,), safe=True))
+        yield Finding("`print` goes to nobody.", Location(path, line), fix=Fix("Print more", (edit,), safe=True))
 
 
 def expects_other_text(project: Project) -> Iterator[Finding]:
     for path, line, start in places(project):
         edit = Edit(path, start + 1, "print", "log")
-        yield Finding("`print` goes to nobody", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
+        yield Finding("`print` goes to nobody.", Location(path, line), fix=Fix("Log it", (edit,), safe=True))
 
 
 class TestFixing:
@@ -446,10 +464,10 @@ class TestLive:
         broken(lambda: contract.assert_found_on_the_wire(asking(says_nothing_live), OPEN, tmp_path), "pass: nothing")
 
     def test_that_speaks_of_the_good_example_fails(self, tmp_path: Path) -> None:
-        broken(lambda: contract.assert_silent_on_the_wire(asking(always_found), CLOSED, tmp_path), r"fail: \s*anyone")
+        broken(lambda: contract.assert_silent_on_the_wire(asking(always_found), CLOSED, tmp_path), r"fail: \s*Anyone")
 
     def test_that_shows_nothing_fails(self, tmp_path: Path) -> None:
-        broken(lambda: contract.assert_found_on_the_wire(asking(shows_nothing), OPEN, tmp_path), "is shown: anyone")
+        broken(lambda: contract.assert_found_on_the_wire(asking(shows_nothing), OPEN, tmp_path), "is shown: Anyone")
 
     def test_that_tells_them_apart_holds(self, tmp_path: Path) -> None:
         contract.assert_found_on_the_wire(asking(lets_in), OPEN, tmp_path / "bad")

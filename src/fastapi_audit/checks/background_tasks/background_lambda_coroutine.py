@@ -82,7 +82,7 @@ def additions(call: Call) -> Iterator[Finding]:
     inside = made.text[len(made.callee.text) :].strip()[1:-1].strip().rstrip(",")
     text = f"{made.callee.text}, {inside}" if inside else made.callee.text
     alone = len(call.arguments) == 1 and not call.keywords and not given.defined_function.parameters
-    fix = Fix(f"hand over `{made.callee.text}`", (given.replace(text),), safe=True) if alone else None
+    fix = Fix(f"Hand over `{made.callee.text}`", (given.replace(text),), safe=True) if alone else None
     yield call.finding(
         f"The lambda makes a coroutine of `{made.callee.text}` that nobody awaits: the task does nothing. "
         f"Hand over `{made.callee.text}` and its arguments.",

@@ -171,7 +171,7 @@ def _fix(call: Call, given: Expression) -> Fix | None:
         return None
     inside = given.text[len(given.callee.text) :].strip()[1:-1].strip().rstrip(",")
     text = f"{given.callee.text}, {inside}" if inside else given.callee.text
-    return Fix(f"hand over `{given.callee.text}`", (given.replace(text),), safe=True)
+    return Fix(f"Hand over `{given.callee.text}`", (given.replace(text),), safe=True)
 
 
 @rule.proof

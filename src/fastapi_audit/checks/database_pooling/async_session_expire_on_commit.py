@@ -218,7 +218,7 @@ def makers(call: Call, project: Project) -> Iterator[Finding]:
     yield call.finding(
         f"`{read.name}` in {read.file.path} reads an object after `commit()`, which raises MissingGreenlet on this "
         "AsyncSession. Pass `expire_on_commit=False`.",
-        fix=Fix("keep the values after a commit", (call.keyword_edit("expire_on_commit", "False"),), safe=True),
+        fix=Fix("Keep the values after a commit", (call.keyword_edit("expire_on_commit", "False"),), safe=True),
     )
 
 

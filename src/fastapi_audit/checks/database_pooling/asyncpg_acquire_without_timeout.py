@@ -87,7 +87,7 @@ def calls(call: Call) -> Iterator[Finding]:
     yield call.finding(
         f"`{call.callee.text}` waits for ever when all connections are taken: requests pile up and none fails. Pass "
         "`timeout=`.",
-        fix=Fix("wait five seconds at most", (call.keyword_edit("timeout", "5"),)),
+        fix=Fix("Wait five seconds at most", (call.keyword_edit("timeout", "5"),)),
     )
 
 

@@ -128,7 +128,7 @@ def engines(resource: Resource) -> Iterator[Finding]:
         "This pool hands out connections that the database has closed: after a restart or failover the next requests "
         "fail. Add `pool_pre_ping=True`.",
         fix=Fix(
-            "test connections as they are handed out", (resource.call.keyword_edit("pool_pre_ping", "True"),), safe=True
+            "Test connections as they are handed out", (resource.call.keyword_edit("pool_pre_ping", "True"),), safe=True
         ),
     )
     known = isinstance(url, str)

@@ -207,11 +207,11 @@ def _fix(handler: Handler) -> Fix | None:
         return None
     last = handler.children[-1]
     if last.text == "pass":
-        return Fix("raise it again", (last.replace("raise"),))
+        return Fix("Raise it again", (last.replace("raise"),))
     if len(last.text.splitlines()) > 1:
         return None
     indent = " " * (last.location.column - 1)
-    return Fix("raise it again", (last.insert_after(f"\n{indent}raise"),))
+    return Fix("Raise it again", (last.insert_after(f"\n{indent}raise"),))
 
 
 @rule.proof

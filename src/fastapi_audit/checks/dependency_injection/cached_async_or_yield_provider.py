@@ -122,7 +122,7 @@ def providers(function: Function) -> Iterator[Finding]:
         return
     kept = "generator" if function.is_generator else "coroutine"
     edit = function.without_decorator(cached)
-    fix = Fix("do not cache it", (edit,), safe=True) if edit is not None else None
+    fix = Fix("Do not cache it", (edit,), safe=True) if edit is not None else None
     yield function.finding(
         f"`{cached.text}` keeps the {kept} of `{function.name}`, which can be used once: the first request of each "
         "worker succeeds, all later ones are a 500. Take the decorator away, or make the object in the lifespan.",

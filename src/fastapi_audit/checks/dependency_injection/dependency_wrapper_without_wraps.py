@@ -258,7 +258,7 @@ def _wrapped_by(wrapper: Function) -> str | None:
 def _fix(wrapper: Function, wrapped: str) -> Fix | None:
     above = wrapper.decorated_with(f"functools.wraps({wrapped})")
     needed = wrapper.module.import_edit("import functools")
-    return Fix("keep the signature", (above, *([needed] if needed else [])), safe=True)
+    return Fix("Keep the signature", (above, *([needed] if needed else [])), safe=True)
 
 
 @rule.proof

@@ -176,7 +176,7 @@ def _instance(given: Expression) -> str | None:
 def _fix(given: Expression) -> Fix | None:
     if not isinstance(given, Call) or given.arguments or given.keywords or _lazily_made(given) is None:
         return None
-    return Fix(f"pass `{given.callee.text}` without calling it", (given.replace(given.callee.text),), safe=True)
+    return Fix(f"Pass `{given.callee.text}` without calling it", (given.replace(given.callee.text),), safe=True)
 
 
 @rule.proof

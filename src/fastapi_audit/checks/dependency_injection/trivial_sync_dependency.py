@@ -111,5 +111,5 @@ def dependencies(function: Function) -> Iterator[Finding]:
     yield function.finding(
         f"`{function.name}` only looks something up, yet each request sends it to a thread and may wait for one. Declare it "
         "with `async def`.",
-        fix=Fix("declare it with `async def`", (edit,), safe=True) if edit is not None else None,
+        fix=Fix("Declare it with `async def`", (edit,), safe=True) if edit is not None else None,
     )

@@ -115,7 +115,7 @@ def probes(route: Route) -> Iterator[Finding]:
         f"`{route.path}` waits for one of 40 threads, which slow requests may all hold: a busy service then counts as dead. "
         "It only answers; declare it with `async def`.",
         operation=route.operation,
-        fix=None if edit is None else Fix("declare it with async def", (edit,), safe=True),
+        fix=None if edit is None else Fix("Declare it with async def", (edit,), safe=True),
     )
 
 

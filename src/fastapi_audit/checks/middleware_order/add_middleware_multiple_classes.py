@@ -162,7 +162,7 @@ def _fix(call: Call) -> Fix | None:
         text = ("\n" + " " * (call.location.column - 1)).join(reversed(made))
     else:
         text = ", ".join(made)
-    return Fix(f"one `{call.method}` for each class, {first.text} outermost", (call.replace(text),), safe=True)
+    return Fix(f"One `{call.method}` for each class, {first.text} outermost", (call.replace(text),), safe=True)
 
 
 @rule.proof

@@ -155,7 +155,7 @@ def _fix(function: Function, scope: str) -> Fix | None:
     guard = (
         f'if {scope}["type"] != "http":\n{indent}    await {onward.callee.text}({names})\n{indent}    return\n{indent}'
     )
-    return Fix("pass on what is no request", (first.insert_before(guard),), safe=True)
+    return Fix("Pass on what is no request", (first.insert_before(guard),), safe=True)
 
 
 def _goes_on(call: Call, scope: str) -> bool:

@@ -101,7 +101,7 @@ def cors(middleware: Middleware) -> Iterator[Finding]:
         yield middleware.finding(
             f"`allow_methods` is not given, so CORS allows GET alone: the preflight of `{writes}` is refused with 400. Name "
             "the methods.",
-            fix=Fix("allow every method", (call.keyword_edit("allow_methods", '["*"]'),)),
+            fix=Fix("Allow every method", (call.keyword_edit("allow_methods", '["*"]'),)),
         )
 
 

@@ -115,7 +115,7 @@ def _fix(middleware: Middleware, wrong: list[str]) -> Fix | None:
     if len(elements) != len(wrong) or not all(ORIGIN.fullmatch(o.rstrip("/")) for o in wrong):
         return None
     edits = tuple(e.replace(e.text.replace("/" + e.text[-1], e.text[-1])) for e in elements if e.kind == "constant")
-    return Fix("take the slash away", edits, safe=True) if len(edits) == len(wrong) else None
+    return Fix("Take the slash away", edits, safe=True) if len(edits) == len(wrong) else None
 
 
 @rule.proof

@@ -85,7 +85,7 @@ def cors(middleware: Middleware) -> Iterator[Finding]:
     written = middleware.option("allow_origins")
     fix = None
     if written is not None and written.kind == "constant":
-        fix = Fix("make it a list", (written.replace(f"[{written.text}]"),), safe=True)
+        fix = Fix("Make it a list", (written.replace(f"[{written.text}]"),), safe=True)
     yield middleware.finding(
         f"`allow_origins` is the string `{origins}`, so every origin that is a part of it is let in. Pass a list.",
         fix=fix,

@@ -68,5 +68,5 @@ def gzip(middleware: Middleware) -> Iterator[Finding]:
         yield middleware.finding(
             "GZip at level 9 holds up the event loop six times as long as level 5, for nearly the same size. Pass "
             "`compresslevel=5`.",
-            fix=Fix("compress at level 5", (call.keyword_edit("compresslevel", "5"),), safe=True),
+            fix=Fix("Compress at level 5", (call.keyword_edit("compresslevel", "5"),), safe=True),
         )

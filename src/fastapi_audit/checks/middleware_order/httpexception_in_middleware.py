@@ -331,7 +331,7 @@ def _fix(raised: Statement) -> Fix | None:
     added = function.module.import_edit("from fastapi.responses import JSONResponse")
     if added is not None:
         edits.append(added)
-    return Fix("return the answer", tuple(edits))
+    return Fix("Return the answer", tuple(edits))
 
 
 @rule.proof

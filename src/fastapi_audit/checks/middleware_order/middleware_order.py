@@ -206,7 +206,7 @@ def _fix(stack: Sequence[Middleware], better: Sequence[Middleware]) -> Fix | Non
     wanted = [m.call.statement for m in reversed(better)]
     pairs = zip(written, wanted, strict=True)
     edits = tuple(old.replace(new.text) for old, new in pairs if old != new)
-    return Fix(f"from the outside in: {_listed(better)}", edits)
+    return Fix(f"From the outside in: {_listed(better)}", edits)
 
 
 def _stand_together(statements: Sequence[Statement]) -> bool:

@@ -84,7 +84,7 @@ def renamed(module: Module) -> Iterator[Finding]:
             if new is not None:
                 owner = expression.text.rpartition(".")[0]
                 yield expression.finding(
-                    f"`{expression.text}` is deprecated; the status is called `{new}` now",
+                    f"`{expression.text}` is deprecated; the status is called `{new}` now.",
                     fix=Fix("Use the new name", (expression.replace(f"{owner}.{new}"),), safe=True),
                 )
 

@@ -47,7 +47,7 @@ rule = Rule(
 @rule.check(of=["starlette.middleware.wsgi.WSGIMiddleware"])
 def bridges(call: Call) -> Iterator[Finding]:
     yield call.finding(
-        "this bridge to WSGI is deprecated and will be removed; `a2wsgi.WSGIMiddleware` takes the same argument"
+        "This bridge to WSGI is deprecated and will be removed; `a2wsgi.WSGIMiddleware` takes the same argument."
     )
 
 

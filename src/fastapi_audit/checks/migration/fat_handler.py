@@ -97,6 +97,6 @@ def everything(route: Route) -> Iterator[Finding]:
     if lines > MOST_LINES and len(statements) > MOST_STATEMENTS:
         yield function.finding(
             f"`{route.operation}` does everything itself: {lines} lines and {len(statements)} statements of SQL. Move the work into a "
-            "function that knows nothing of HTTP",
+            "function that knows nothing of HTTP.",
             operation=route.operation,
         )

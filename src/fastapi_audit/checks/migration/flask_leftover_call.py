@@ -158,7 +158,7 @@ def leftovers(function: Function) -> Iterator[Finding]:
         taken = call_of(expression)
         yield (taken or expression).finding(
             f"`{name}` works only inside Flask or Django; in this handler it fails or answers 200 with the wrong body. "
-            f"{INSTEAD[name][0].upper()}{INSTEAD[name][1:]}",
+            f"{INSTEAD[name][0].upper()}{INSTEAD[name][1:]}.",
             fix=repaired(taken, name) if taken is not None else None,
             operation=function.reach.operation,
         )

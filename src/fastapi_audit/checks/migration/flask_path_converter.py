@@ -92,7 +92,7 @@ def converters(route: Route) -> Iterator[Finding]:
         new = CONVERTER.sub(lambda m: "{" + m[2] + (":path" if m[1] == "path" else "") + "}", written.text)
         fix = Fix("Write the path as FastAPI does", (written.replace(new),), safe=True)
     yield route.finding(
-        f"`{route.local_path}` is a literal path: no request matches what its `<…>` were meant for. Write `{{name}}`",
+        f"`{route.local_path}` is a literal path: no request matches what its `<…>` were meant for. Write `{{name}}`.",
         fix=fix,
     )
 

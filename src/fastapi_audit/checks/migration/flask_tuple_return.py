@@ -111,7 +111,7 @@ def tuples(route: Route) -> Iterator[Finding]:
             continue
         yield returned.finding(
             f"`{route.operation}` answers 200 with a list of the body and `{returned.elements[1].text}`; FastAPI takes no status from a "
-            "tuple. Raise `HTTPException` or return a `JSONResponse`",
+            "tuple. Raise `HTTPException` or return a `JSONResponse`.",
             fix=repaired(returned, function.module),
             operation=route.operation,
             # An orchestrator reads nothing but the status: the broken instance keeps its traffic.

@@ -114,8 +114,8 @@ def made_here(revision: Revision) -> set[object]:
 
 def broken(call: Call, what: str) -> Finding:
     return call.finding(
-        f"this {what} that the release before reads: while the new one is rolled out, the old processes answer 500. Do it in "
-        "two releases"
+        f"This {what} that the release before reads: while the new one is rolled out, the old processes answer 500. Do it in "
+        "two releases."
     )
 
 

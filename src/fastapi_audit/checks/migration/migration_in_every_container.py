@@ -72,8 +72,8 @@ def migrating(command: ServerCommand) -> Iterator[Finding]:
     if before is None or not command.production or replicas <= 1:
         return
     yield Finding(
-        f"each of {replicas} replicas runs `alembic upgrade` before it serves, all at the same time. Migrate once, in a job of its "
-        "own",
+        f"Each of {replicas} replicas runs `alembic upgrade` before it serves, all at the same time. Migrate once, in a job of its "
+        "own.",
         before.text.location,
     )
 

@@ -93,8 +93,8 @@ def contexts(call: Call, project: Project) -> Iterator[Finding]:
         return
     if project.uses("bcrypt>=5"):
         yield call.finding(
-            f"bcrypt {project.versions.get('bcrypt', '5 and later')} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
-            "pin `bcrypt<5`"
+            f"Bcrypt {project.versions.get('bcrypt', '5 and later')} refuses what passlib calls it with: every hash and every login raises `ValueError`. Use `pwdlib`, or "
+            "pin `bcrypt<5`."
         )
 
 

@@ -320,7 +320,7 @@ def removed_names(module: Module, project: Project) -> Iterator[Finding]:
             if name in REMOVED:
                 last = name.rpartition(".")[2]
                 message = (
-                    f"Pydantic 2 has no `{last}`: this import raises and the service does not start; {REMOVED[name]}"
+                    f"Pydantic 2 has no `{last}`: this import raises and the service does not start; {REMOVED[name]}."
                 )
                 yield weighed(statement.finding(message, severity=Severity.CRITICAL), project)
 
@@ -331,7 +331,7 @@ def removed_arguments(call: Call, project: Project) -> Iterator[Finding]:
         if argument in call.keywords:
             yield weighed(
                 call.finding(
-                    f"`{argument}=` raises in Pydantic 2 while the module is imported; use {new}",
+                    f"`{argument}=` raises in Pydantic 2 while the module is imported; use {new}.",
                     severity=Severity.CRITICAL,
                 ),
                 project,
@@ -344,7 +344,7 @@ def removed_forms(model: Model, project: Project) -> Iterator[Finding]:
         return
     for field in model.fields:
         if field.name == "__root__":
-            message = "a field `__root__` raises in Pydantic 2 while the module is imported; use `RootModel`"
+            message = "A field `__root__` raises in Pydantic 2 while the module is imported; use `RootModel`."
             yield weighed(Finding(message, field.location, severity=Severity.CRITICAL), project)
     for method in model.methods:
         for decorator in method.decorators:
@@ -352,7 +352,7 @@ def removed_forms(model: Model, project: Project) -> Iterator[Finding]:
             name = decorator.callee.name if isinstance(decorator, Call) else decorator.name
             if name == "pydantic.root_validator" and keywords.keys().isdisjoint({"pre", "skip_on_failure"}):
                 message = (
-                    "`@root_validator` without `skip_on_failure=True` raises in Pydantic 2; use `@model_validator`"
+                    "`@root_validator` without `skip_on_failure=True` raises in Pydantic 2; use `@model_validator`."
                 )
                 yield weighed(decorator.finding(message, severity=Severity.CRITICAL), project)
 
@@ -369,7 +369,7 @@ def ignored_keys(model: Model, project: Project) -> Iterator[Finding]:
                 yield weighed(
                     statement.finding(
                         f"Pydantic 2 ignores `{target.text}` with a warning, so `{model.name}` behaves as if it were not "
-                        f"there; it is called `{new}` now",
+                        f"there; it is called `{new}` now.",
                         severity=Severity.HIGH,
                     ),
                     project,
@@ -386,7 +386,7 @@ def ignored_variables(settings: Settings, project: Project) -> Iterator[Finding]
         if given is not None:
             message = (
                 f"`env=` is ignored since Pydantic 2: `{field.name}` keeps its default, whatever {given.text} says. Use "
-                "`validation_alias`"
+                "`validation_alias`."
             )
             yield weighed(given.finding(message, severity=Severity.HIGH), project)
 
@@ -397,7 +397,7 @@ def deprecated_validators(model: Model, project: Project) -> Iterator[Finding]:
         for decorator in method.decorators:
             if isinstance(decorator, Call) and decorator.callee.name == "pydantic.validator":
                 message = (
-                    "`@validator` is deprecated since Pydantic 2 and will be removed; it is `@field_validator` now"
+                    "`@validator` is deprecated since Pydantic 2 and will be removed; it is `@field_validator` now."
                 )
                 yield weighed(decorator.finding(message), project)
 
@@ -405,7 +405,7 @@ def deprecated_validators(model: Model, project: Project) -> Iterator[Finding]:
 @rule.check(of=[f"fastapi.{place}" for place in PLACES])
 def deprecated_patterns(call: Call, project: Project) -> Iterator[Finding]:
     if "regex" in call.keywords:
-        message = f"`regex=` of `{call.method}` is deprecated and will be removed; it is `pattern=` now"
+        message = f"`regex=` of `{call.method}` is deprecated and will be removed; it is `pattern=` now."
         yield weighed(call.finding(message), project)
 
 
@@ -424,7 +424,7 @@ def deprecated_methods(call: Call, project: Project) -> Iterator[Finding]:
     fix = None
     if call.method in PLAIN or not (call.arguments or call.keywords):
         fix = Fix(f"Call `{new}`", (call.callee.replace(f"{receiver.text}.{new}"),), safe=True)
-    message = f"`{call.method}` of a model is deprecated since Pydantic 2 and will be removed; it is `{new}` now"
+    message = f"`{call.method}` of a model is deprecated since Pydantic 2 and will be removed; it is `{new}` now."
     yield weighed(call.finding(message, fix=fix), project)
 
 

@@ -81,7 +81,7 @@ def old_models(route: Route) -> Iterator[Finding]:
         cls = annotation.defined_class if annotation is not None else None
         if cls is not None and cls.descends_from(OLD):
             yield route.finding(
-                f"`{route.operation}` uses `{cls.name}`, a model of `pydantic.v1`, which FastAPI refuses: the service does not start"
+                f"`{route.operation}` uses `{cls.name}`, a model of `pydantic.v1`, which FastAPI refuses: the service does not start."
             )
             return
 

@@ -102,8 +102,8 @@ def bodies_by_hand(route: Route) -> Iterator[Finding]:
         if call.awaited and not call.tries:
             undocumented = "" if route.argument("openapi_extra") else ", and the body is not documented"
             yield call.finding(
-                f"malformed JSON makes `{route.operation}` answer 500 instead of 422{undocumented}. Take a Pydantic model as a "
-                "parameter",
+                f"Malformed JSON makes `{route.operation}` answer 500 instead of 422{undocumented}. Take a Pydantic model as a "
+                "parameter.",
                 operation=route.operation,
             )
             return

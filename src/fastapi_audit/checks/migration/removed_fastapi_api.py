@@ -123,7 +123,7 @@ def removed_methods(call: Call, project: Project) -> Iterator[Finding]:
     if call.tries or call.conditions:
         return
     finding = call.finding(
-        f"`{call.callee.text}` does not exist any more, so the service does not start; {GONE[call.method]}"
+        f"`{call.callee.text}` does not exist any more, so the service does not start; {GONE[call.method]}."
     )
     yield certain(finding, project)
 
@@ -131,7 +131,7 @@ def removed_methods(call: Call, project: Project) -> Iterator[Finding]:
 @rule.check
 def removed_arguments(app: App, project: Project) -> Iterator[Finding]:
     if app.written("openapi_prefix") is not None:
-        message = "`openapi_prefix=` does not exist any more, so the service does not start; use `root_path=`"
+        message = "`openapi_prefix=` does not exist any more, so the service does not start; use `root_path=`."
         yield certain(app.finding(message), project)
 
 

@@ -110,7 +110,7 @@ def not_awaited(call: Call) -> Iterator[Finding]:
     edit = call.replace(f"(await {call.text})") if wrapped else call.insert_before("await ")
     yield call.finding(
         f"`{call.text}` is a coroutine, not the data: without `await` the body is never read"
-        + ("" if is_async else f", and `{function.name}` is no `async def`"),
+        + ("." if is_async else f", and `{function.name}` is no `async def`."),
         fix=Fix("Await the body", (edit,), safe=True) if is_async else None,
         operation=function.reach.operation if function.reach else None,
     )

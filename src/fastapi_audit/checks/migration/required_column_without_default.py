@@ -101,7 +101,7 @@ def required(revision: Revision) -> Iterator[Finding]:
         if column is not None and is_required(column):
             yield call.finding(
                 f"`{table}` has rows, and this gives them no value for a column that must have one: the migration fails in "
-                "production. Add `server_default=`"
+                "production. Add `server_default=`."
             )
 
 

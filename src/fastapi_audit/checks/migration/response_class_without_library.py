@@ -103,7 +103,7 @@ def defaults(app: App, project: Project) -> Iterator[Finding]:
     library = NEEDS.get(written.name or "") if written is not None else None
     if written is not None and library is not None and is_missing(project, library):
         yield written.finding(
-            f"nothing installs `{library}`, so every answer fails with `AssertionError`. Drop the response class"
+            f"Nothing installs `{library}`, so every answer fails with `AssertionError`. Drop the response class."
         )
 
 
@@ -112,7 +112,7 @@ def answers(call: Call, project: Project) -> Iterator[Finding]:
     library = NEEDS[call.name or ""]
     if is_missing(project, library) and not call.tries:
         yield call.finding(
-            f"nothing installs `{library}`, so this answer fails with `AssertionError`. Return the data itself"
+            f"Nothing installs `{library}`, so this answer fails with `AssertionError`. Return the data itself."
         )
 
 

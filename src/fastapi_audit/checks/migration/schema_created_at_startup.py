@@ -135,8 +135,8 @@ def created_early(project: Project) -> Iterator[Finding]:
                 total = project.deployment.workers_total
                 several = total is not None and (total.count or total.least) > 1
                 yield call.finding(
-                    "every process that starts creates the tables: with several workers or replicas all but one can fail to "
-                    "start. Migrate once, before the service starts",
+                    "Every process that starts creates the tables: with several workers or replicas all but one can fail to "
+                    "start. Migrate once, before the service starts.",
                     severity=Severity.HIGH if several else None,
                 )
 

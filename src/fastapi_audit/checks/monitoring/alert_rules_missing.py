@@ -93,6 +93,6 @@ def unwatched(project: Project) -> Iterator[Finding]:
     if not scraping or any(ALERTS.search(project.text(p) or "") for p in paths):
         return
     yield Finding(
-        "Prometheus collects metrics here and no alert rule watches them: outages are found by users",
+        "Prometheus collects metrics here and no alert rule watches them: outages are found by users.",
         scraping[0].location,
     )

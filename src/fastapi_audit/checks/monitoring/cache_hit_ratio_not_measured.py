@@ -145,8 +145,8 @@ def uncounted(project: Project) -> Iterator[Finding]:
     calls = [c for c in source.calls_to(*CACHES) if not (c.name or "").startswith("aiocache.") or SHARED.search(c.text)]
     if calls:
         yield calls[0].finding(
-            "nobody counts how often this cache hits, so a cache that only costs time looks like one that works. Count hits and "
-            "misses"
+            "Nobody counts how often this cache hits, so a cache that only costs time looks like one that works. Count hits and "
+            "misses."
         )
 
 
@@ -154,4 +154,4 @@ def uncounted(project: Project) -> Iterator[Finding]:
 def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
     if metrics.scrape and (figure := metrics.figure("cache_hit_share")):
         seen = metrics.scrape.observation("what Prometheus reads")
-        yield Refutation(f"`{figure.source}` counts hits and misses", observations=(seen,))
+        yield Refutation(f"`{figure.source}` counts hits and misses.", observations=(seen,))

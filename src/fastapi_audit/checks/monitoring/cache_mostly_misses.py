@@ -69,8 +69,8 @@ def mostly_misses(metrics: ExportedMetrics) -> Iterator[Finding]:
     if figure and metrics.scrape and figure.high < MOSTLY:
         seen = f"during the load of the probe between {figure.low:.0%} and {figure.high:.0%} of the lookups hit"
         yield Finding(
-            f"the cache that `{figure.source}` counts misses although the same is asked again: it costs time and saves none. Look "
-            "at what its keys are made of",
+            f"The cache that `{figure.source}` counts misses although the same is asked again: it costs time and saves none. Look "
+            "at what its keys are made of.",
             observations=(metrics.scrape.observation(seen),),
         )
 

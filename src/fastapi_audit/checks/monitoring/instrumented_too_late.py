@@ -64,8 +64,8 @@ rule = Rule(
 def too_late(middleware: Middleware) -> Iterator[Finding]:
     if middleware.registration.method == INSTRUMENT and middleware.stage != "import":
         yield middleware.finding(
-            "the application runs already when it is instrumented here, so start-up fails with `Cannot add middleware after an "
-            "application has started`. Instrument it where it is made"
+            "The application runs already when it is instrumented here, so start-up fails with `Cannot add middleware after an "
+            "application has started`. Instrument it where it is made."
         )
 
 

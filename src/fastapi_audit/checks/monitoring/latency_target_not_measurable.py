@@ -118,7 +118,7 @@ def instrumentators(call: Call, project: Project) -> Iterator[Finding]:
     if not is_measurable(project):
         edit = call.keyword_edit("latency_lowr_buckets", "(0.1, 0.2, 0.5, 1)")
         yield call.finding(
-            "the default buckets have no edge at 0.2 s, so nobody can tell whether P95 stays below 200 ms. Add one",
+            "The default buckets have no edge at 0.2 s, so nobody can tell whether P95 stays below 200 ms. Add one.",
             fix=Fix("Add an edge at 0.2 s", (edit,), safe=True),
         )
 
@@ -127,7 +127,7 @@ def instrumentators(call: Call, project: Project) -> Iterator[Finding]:
 def histograms(metric: Metric, project: Project) -> Iterator[Finding]:
     if is_of_requests(metric) and not is_measurable(project):
         yield metric.call.finding(
-            f"`{metric.name}` has no bucket edge at 0.2 s, so nobody can tell whether P95 stays below 200 ms. Add one"
+            f"`{metric.name}` has no bucket edge at 0.2 s, so nobody can tell whether P95 stays below 200 ms. Add one."
         )
 
 
@@ -157,11 +157,11 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
         return
     target, seen = f"{metrics.target_ms:g} ms", metrics.scrape.observation("what Prometheus reads")
     if deciding := next((each for each in metrics.timings if each.measures(metrics.target_ms)), None):
-        yield Refutation(f"`{deciding.name}` has a bucket edge at the target of {target}", observations=(seen,))
+        yield Refutation(f"`{deciding.name}` has a bucket edge at the target of {target}.", observations=(seen,))
         return
     fullest = metrics.timings[0]
     yield Finding(
-        f"`{fullest.name}` has no bucket edge at the target of {target}, so nobody can tell whether P95 stays below it. Add one",
+        f"`{fullest.name}` has no bucket edge at the target of {target}, so nobody can tell whether P95 stays below it. Add one.",
         observations=(seen,),
     )
 

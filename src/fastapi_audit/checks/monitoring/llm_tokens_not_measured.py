@@ -144,8 +144,8 @@ def uncounted(project: Project) -> Iterator[Finding]:
     calls = [c for b in source.bodies for c in b.calls if is_model_call(c)]
     if calls:
         yield calls[0].finding(
-            f"the service calls a language model in {len(calls)} place{'s' if len(calls) > 1 else ''} and no metric counts tokens: "
-            "its cost is invisible. Count what `usage` of the answer says"
+            f"The service calls a language model in {len(calls)} place{'s' if len(calls) > 1 else ''} and no metric counts tokens: "
+            "its cost is invisible. Count what `usage` of the answer says."
         )
 
 
@@ -157,4 +157,4 @@ def is_model_call(call: Call) -> bool:
 def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
     if metrics.scrape and (figure := metrics.figure("tokens")):
         seen = metrics.scrape.observation("what Prometheus reads")
-        yield Refutation(f"`{figure.source}` counts tokens", observations=(seen,))
+        yield Refutation(f"`{figure.source}` counts tokens.", observations=(seen,))

@@ -104,7 +104,7 @@ def created_again(metric: Metric) -> Iterator[Finding]:
         return  # what is there already was given back before
     yield call.finding(
         f"`{metric.name or call.text}` is created by every request ({way.arrow()}): the second one raises `Duplicated "
-        "timeseries`. Create it once, at module level",
+        "timeseries`. Create it once, at module level.",
         trace=way.trace(call),
         operation=way.operation,
     )

@@ -215,8 +215,8 @@ def labels(call: Call) -> Iterator[Finding]:
         what = unbounded(label)
         if what is not None:
             finding = call.finding(
-                f"the label value `{label.text}` is {what}, so the number of time series has no bound. Label with the path "
-                "template or a closed list of values"
+                f"The label value `{label.text}` is {what}, so the number of time series has no bound. Label with the path "
+                "template or a closed list of values."
             )
             yield replace(finding, confidence=_confidence(label, call))
             return
@@ -229,8 +229,8 @@ def attributes(call: Call) -> Iterator[Finding]:
         what = unbounded(label)
         if what is not None:
             finding = call.finding(
-                f"the attribute `{label.text}` is {what}: after 2000 values everything else is merged into one series. Use the "
-                "path template or a closed list of values",
+                f"The attribute `{label.text}` is {what}: after 2000 values everything else is merged into one series. Use the "
+                "path template or a closed list of values.",
                 severity=Severity.MEDIUM,
             )
             yield replace(finding, confidence=_confidence(label, call))
@@ -241,7 +241,7 @@ def attributes(call: Call) -> Iterator[Finding]:
 def ungrouped(middleware: Middleware) -> Iterator[Finding]:
     if middleware.is_a("starlette_exporter.PrometheusMiddleware") and middleware.constant("group_paths") is False:
         yield middleware.finding(
-            "`group_paths=False` labels each request with its path, ids included: every id is a time series of its own. Leave it out"
+            "`group_paths=False` labels each request with its path, ids included: every id is a time series of its own. Leave it out."
         )
 
 
@@ -254,7 +254,7 @@ def untemplated(call: Call) -> Iterator[Finding]:
         return
     yield call.finding(
         "`should_group_untemplated=False` makes a time series of every path that anybody asks for, also of those that no route has. "
-        "Leave it out"
+        "Leave it out."
     )
 
 

@@ -178,7 +178,7 @@ def exposed(route: Route, project: Project) -> Iterator[Finding]:
         return
     yield route.finding(
         f"`{route.full_path}` answers everybody: traffic, errors and the list of routes are public. Guard it, or keep it from "
-        "the outside in the proxy"
+        "the outside in the proxy."
     )
 
 

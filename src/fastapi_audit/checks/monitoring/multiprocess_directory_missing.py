@@ -101,8 +101,8 @@ def never_made(command: ServerCommand, project: Project) -> Iterator[Finding]:
     if is_named_again(folder.rstrip("/"), project):
         return
     yield Finding(
-        f"nothing makes `{folder}`, where `{VARIABLE}` lets the workers share their counts: the first metric raises "
-        "`FileNotFoundError`, and no worker starts. Make it in the image",
+        f"Nothing makes `{folder}`, where `{VARIABLE}` lets the workers share their counts: the first metric raises "
+        "`FileNotFoundError`, and no worker starts. Make it in the image.",
         command.location,
     )
 

@@ -114,8 +114,8 @@ def unmeasured(project: Project) -> Iterator[Finding]:
         return
     largest = max(apps, key=lambda a: len(a.all_routes))
     yield largest.finding(
-        f"nothing measures this service ({len(largest.all_routes)} routes): no metrics library is imported and no agent is "
-        "attached. Export request duration, status and saturation"
+        f"Nothing measures this service ({len(largest.all_routes)} routes): no metrics library is imported and no agent is "
+        "attached. Export request duration, status and saturation."
     )
 
 
@@ -123,11 +123,11 @@ def unmeasured(project: Project) -> Iterator[Finding]:
 def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
     if metrics.scrape:
         seen = metrics.scrape.observation("what Prometheus reads here")
-        yield Refutation(f"`{metrics.scrape.path}` exports metrics", observations=(seen,))
+        yield Refutation(f"`{metrics.scrape.path}` exports metrics.", observations=(seen,))
     elif nothing := metrics.absent:
         # They may be pushed, or stand on a port of their own: alone it is a guess, beside the source it is none.
         yield Finding(
-            f"nothing is to be scraped at `{nothing.path}`. Export request duration, status and saturation",
+            f"Nothing is to be scraped at `{nothing.path}`. Export request duration, status and saturation.",
             confidence=Confidence.LOW,
             observations=(nothing.observation("there are no metrics here"),),
         )

@@ -79,8 +79,8 @@ def refused(project: Project) -> Iterator[Finding]:
     version = project.versions.get("sqlalchemy", "2.1 and later")
     for call in project.source.calls_to("opentelemetry.instrumentation.sqlalchemy.SQLAlchemyInstrumentor.instrument"):
         finding = call.finding(
-            f"the instrumentation refuses SQLAlchemy {version} with one line in the log, so no query and no "
-            "pool is measured. Measure `engine.pool` yourself"
+            f"The instrumentation refuses SQLAlchemy {version} with one line in the log, so no query and no "
+            "pool is measured. Measure `engine.pool` yourself."
         )
         # A release that is not known may have learned it.
         yield replace(finding, confidence=Confidence.MEDIUM) if newer is None else finding

@@ -74,7 +74,7 @@ def nearly_used_up(metrics: ExportedMetrics) -> Iterator[Finding]:
         seen = f"under the load of the probe, {figure.low:.0%} to {figure.high:.0%} of the pool was in use"
         yield Finding(
             f"`{figure.source}` reaches 80 % of the pool under a light load: a burst will wait for connections. Find what holds "
-            "them so long",
+            "them so long.",
             observations=(metrics.scrape.observation(seen),),
         )
 

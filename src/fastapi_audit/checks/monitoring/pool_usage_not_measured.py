@@ -132,8 +132,8 @@ def unwatched(project: Project) -> Iterator[Finding]:
         ):
             continue
         yield resource.finding(
-            "nothing measures how full this pool is, so that requests queue for a connection shows only as time-outs. Export "
-            "`pool.checkedout()`"
+            "Nothing measures how full this pool is, so that requests queue for a connection shows only as time-outs. Export "
+            "`pool.checkedout()`."
         )
         return
 
@@ -142,4 +142,4 @@ def unwatched(project: Project) -> Iterator[Finding]:
 def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
     if metrics.scrape and (figure := metrics.figure("pool_share")):
         seen = metrics.scrape.observation("what Prometheus reads")
-        yield Refutation(f"`{figure.source}` tells how full the pool is", observations=(seen,))
+        yield Refutation(f"`{figure.source}` tells how full the pool is.", observations=(seen,))

@@ -134,7 +134,7 @@ def separate_counts(command: ServerCommand, project: Project) -> Iterator[Findin
         return
     yield Finding(
         f"{processes} workers each count for themselves, and a scrape reads one of them by chance: counters jump back and forth. "
-        f"Set `{VARIABLE}`, or run one worker in each container",
+        f"Set `{VARIABLE}`, or run one worker in each container.",
         command.location,
     )
 
@@ -144,8 +144,8 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding]:
     if metrics.jump and metrics.scrape:
         values = ", ".join(f"{value:g}" for value in metrics.jump.values[-SHOWN:])
         yield Finding(
-            "counters fall and come back from scrape to scrape: each worker counts for itself, and any of them may answer. Set "
-            f"`{VARIABLE}`, or run one worker in each container",
+            "Counters fall and come back from scrape to scrape: each worker counts for itself, and any of them may answer. Set "
+            f"`{VARIABLE}`, or run one worker in each container.",
             observations=(metrics.scrape.observation(f"`{metrics.jump.name}` in the order of the scrapes: {values}"),),
         )
 

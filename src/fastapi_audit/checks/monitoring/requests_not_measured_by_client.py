@@ -164,8 +164,8 @@ def alike(project: Project) -> Iterator[Finding]:
     for scheme in source.resources:
         if scheme.is_a(*KEYS):
             yield scheme.finding(
-                "clients have API keys, but no metric tells them apart: who causes load or errors is unknown. Count requests by "
-                "tenant or key id, never by the key"
+                "Clients have API keys, but no metric tells them apart: who causes load or errors is unknown. Count requests by "
+                "tenant or key id, never by the key."
             )
             return
 
@@ -176,11 +176,11 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
         return
     seen = metrics.scrape.observation("what Prometheus reads after requests of one client")
     if figure := metrics.figure("requests_by_client"):
-        yield Refutation(f"`{figure.source}` tells clients apart", observations=(seen,))
+        yield Refutation(f"`{figure.source}` tells clients apart.", observations=(seen,))
     elif metrics.api_keys and metrics.sent:
         # All clients may have the same key, which only the source tells; and a refused request belongs to nobody.
         yield Finding(
-            "clients have API keys, but no exported counter tells them apart. Count requests by tenant or key id, never by the key",
+            "Clients have API keys, but no exported counter tells them apart. Count requests by tenant or key id, never by the key.",
             confidence=Confidence.LOW,
             observations=(seen,),
         )

@@ -111,7 +111,7 @@ def _fix(limited: LimitedFunction) -> Fix | None:
     if away is None:
         return None
     below = limited.function.decorated_with(limited.decorator.text)
-    return Fix("move the limit below the route decorator", (away, below), safe=True)
+    return Fix("Move the limit below the route decorator", (away, below), safe=True)
 
 
 @rule.proof(needs=("slowapi",))

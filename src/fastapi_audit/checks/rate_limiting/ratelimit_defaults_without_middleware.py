@@ -165,7 +165,7 @@ def _fix(apps: list[App], project: Project) -> Fix | None:
     added = call.statement.insert_after(f"\n{call.assigned_to}.add_middleware(SlowAPIMiddleware)")
     module = call.body.source.module_of(call.file)
     needed = module.import_edit("from slowapi.middleware import SlowAPIMiddleware")
-    return Fix("add SlowAPIMiddleware", (added, *([needed] if needed else [])))
+    return Fix("Add SlowAPIMiddleware", (added, *([needed] if needed else [])))
 
 
 @rule.proof(needs=("slowapi",))

@@ -150,7 +150,7 @@ def _fix(app: App, project: Project) -> Fix | None:
     if limiter.call.file.path != call.file.path or limiter.variable is None or limiter.location > app.location:
         return None
     written = f"\n{call.assigned_to}.state.limiter = {limiter.variable}"
-    return Fix("tell slowapi its limiter", (call.statement.insert_after(written),), safe=True)
+    return Fix("Tell slowapi its limiter", (call.statement.insert_after(written),), safe=True)
 
 
 @rule.proof(needs=("slowapi",))

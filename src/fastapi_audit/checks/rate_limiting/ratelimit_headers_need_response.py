@@ -170,7 +170,7 @@ def _fix(function: Function) -> Fix | None:
         return None
     known = function.module.imports & {"fastapi.Response", "starlette.responses.Response"}
     needed = None if known else function.module.import_edit("from fastapi import Response")
-    return Fix("add `response: Response`", (added, *([needed] if needed else [])), safe=True)
+    return Fix("Add `response: Response`", (added, *([needed] if needed else [])), safe=True)
 
 
 @rule.proof(needs=("slowapi",))

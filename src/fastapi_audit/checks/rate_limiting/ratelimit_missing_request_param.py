@@ -176,7 +176,7 @@ def _fix(limited: LimitedFunction) -> Fix | None:
     module = limited.function.module
     known = module.imports & {"fastapi.Request", "starlette.requests.Request"}
     needed = None if known else module.import_edit("from fastapi import Request")
-    return Fix("add `request: Request`", (added, *([needed] if needed else [])), safe=True)
+    return Fix("Add `request: Request`", (added, *([needed] if needed else [])), safe=True)
 
 
 @rule.proof(needs=("slowapi",))

@@ -129,7 +129,7 @@ def decorators(limited: LimitedFunction, project: Project) -> Iterator[Finding]:
 def _fix(limiters: list[Resource]) -> Fix | None:
     if len(limiters) != 1:
         return None
-    return Fix("count for the endpoint", (limiters[0].call.keyword_edit("key_style", '"endpoint"'),))
+    return Fix("Count for the endpoint", (limiters[0].call.keyword_edit("key_style", '"endpoint"'),))
 
 
 @rule.proof(needs=("slowapi",))

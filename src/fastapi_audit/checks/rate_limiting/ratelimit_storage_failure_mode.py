@@ -84,7 +84,7 @@ def limiters(resource: Resource) -> Iterator[Finding]:
     yield resource.finding(
         "When the store does not answer, every limited route is a 500. Add `in_memory_fallback_enabled=True`, so that "
         "each process counts for itself meanwhile.",
-        fix=Fix("count in memory meanwhile", (resource.call.keyword_edit("in_memory_fallback_enabled", "True"),)),
+        fix=Fix("Count in memory meanwhile", (resource.call.keyword_edit("in_memory_fallback_enabled", "True"),)),
     )
 
 

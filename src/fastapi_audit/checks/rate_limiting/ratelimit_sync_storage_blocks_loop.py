@@ -106,5 +106,5 @@ def limiters(resource: Resource, project: Project) -> Iterator[Finding]:
         yield resource.finding(
             f"slowapi asks Redis synchronously, on the event loop for `{awaited[0].name}`: while Redis hangs, every "
             "request hangs. Give it a socket timeout.",
-            fix=Fix("wait 0.2 seconds at most", (resource.call.keyword_edit("storage_options", OPTIONS),)),
+            fix=Fix("Wait 0.2 seconds at most", (resource.call.keyword_edit("storage_options", OPTIONS),)),
         )

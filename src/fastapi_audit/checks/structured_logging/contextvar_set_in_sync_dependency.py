@@ -128,7 +128,7 @@ def _fix(function: Function) -> Fix | None:
     edit = function.as_async()
     if edit is None or function.is_generator or any(not _is_harmless(c) for c in function.calls):
         return None
-    return Fix("declare it with `async def`", (edit,), safe=True)
+    return Fix("Declare it with `async def`", (edit,), safe=True)
 
 
 def _is_harmless(call: Call) -> bool:

@@ -188,7 +188,7 @@ def _fix(call: Call) -> Fix | None:
     receiver = call.receiver
     if call.method != "error" or receiver is None:
         return None
-    return Fix("log the traceback too", (call.callee.replace(f"{receiver.text}.exception"),))
+    return Fix("Log the traceback too", (call.callee.replace(f"{receiver.text}.exception"),))
 
 
 @rule.proof

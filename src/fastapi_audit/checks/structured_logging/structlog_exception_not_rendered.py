@@ -111,7 +111,7 @@ def configurations(call: Call) -> Iterator[Finding]:
     if renderer is not None:
         before = renderer.insert_before("structlog.processors.dict_tracebacks, ")
         needed = call.body.source.module_of(call.file).import_edit("import structlog")
-        fix = Fix("render exceptions", (before, *([needed] if needed else [])), safe=True)
+        fix = Fix("Render exceptions", (before, *([needed] if needed else [])), safe=True)
     yield (renderer or call).finding(
         'These processors log `"exc_info": true` in place of the traceback: put '
         "`structlog.processors.dict_tracebacks` before `JSONRenderer`.",

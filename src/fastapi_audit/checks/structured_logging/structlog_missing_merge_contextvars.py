@@ -130,7 +130,7 @@ def _fix(call: Call) -> Fix | None:
         return None
     first = processors.elements[0].insert_before(f"{MERGE}, ")
     needed = call.body.source.module_of(call.file).import_edit("import structlog")
-    return Fix("merge the bound values into each event", (first, *([needed] if needed else [])), safe=True)
+    return Fix("Merge the bound values into each event", (first, *([needed] if needed else [])), safe=True)
 
 
 @rule.proof(needs=("structlog",))

@@ -184,7 +184,7 @@ def _fix(call: Call) -> Fix | None:
     module = call.body.source.module_of(call.file)
     needed = module.import_edit("import structlog")
     edits = (call.callee.replace("structlog.contextvars.bound_contextvars"), *([needed] if needed else []))
-    return Fix("bind the values for the block", edits, safe=True)
+    return Fix("Bind the values for the block", edits, safe=True)
 
 
 @rule.proof(needs=("structlog",))

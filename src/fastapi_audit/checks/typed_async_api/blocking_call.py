@@ -369,7 +369,7 @@ def blocking_calls(reach: Reach) -> Iterator[Finding]:
         more = f" (and {len(blocking.further)} more here)" if blocking.further else ""
         finding = blocking.call.finding(
             f"`{written(blocking)}` blocks the event loop{more}: {reach.arrow(written(blocking))}; every other request "
-            f"of the worker waits. {blocking.wait.instead[0].upper()}{blocking.wait.instead[1:]}",
+            f"of the worker waits. {blocking.wait.instead[0].upper()}{blocking.wait.instead[1:]}.",
             fix=slept(blocking, reach) or threaded(reach),
             severity=severity,
             trace=reach.trace(blocking.call),

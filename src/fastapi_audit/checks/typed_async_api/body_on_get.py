@@ -92,7 +92,7 @@ def bodies(route: Route) -> Iterator[Finding]:
         if takes_body(parameter) and route.function.reads(parameter.name):
             yield Finding(
                 f"`{parameter.name}` of `{route.operation}` is read from the body, which clients and proxies do not send with GET. Take "
-                "it from the query with `Query()`",
+                "it from the query with `Query()`.",
                 parameter.location,
                 route.operation,
             )

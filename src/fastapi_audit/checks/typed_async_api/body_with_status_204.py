@@ -94,7 +94,7 @@ def dropped_bodies(route: Route) -> Iterator[Finding]:
     if model is not None and model.constant is not None and not (model.name or "").startswith(RESPONSES):
         yield route.finding(
             f"`{route.operation}` declares a body together with status {status_of(route)}: FastAPI refuses to start with it. "
-            "Annotate `-> None`",
+            "Annotate `-> None`.",
             severity=Severity.CRITICAL,
         )
         return
@@ -103,7 +103,7 @@ def dropped_bodies(route: Route) -> Iterator[Finding]:
             returned.constant, str | int | dict | list
         ):
             yield returned.finding(
-                f"`{route.operation}` answers with status {status_of(route)}, so this body is dropped. Return nothing, or answer 200",
+                f"`{route.operation}` answers with status {status_of(route)}, so this body is dropped. Return nothing, or answer 200.",
                 operation=route.operation,
             )
 

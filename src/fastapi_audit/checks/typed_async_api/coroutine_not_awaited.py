@@ -190,7 +190,7 @@ def never_run(function: Function) -> Iterator[Finding]:
             fix = Fix("Await it", (call.insert_before("await "),), safe=True)
         how = "await it" if function.is_async else f"`{function.name}` is no `async def` and cannot await it"
         yield call.finding(
-            f"`{call.callee.text}(…)` makes a coroutine that nobody awaits, so its body never runs; {how}",
+            f"`{call.callee.text}(…)` makes a coroutine that nobody awaits, so its body never runs; {how}.",
             fix=fix,
             operation=function.reach.operation if function.reach else None,
         )

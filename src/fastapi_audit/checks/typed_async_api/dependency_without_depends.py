@@ -94,7 +94,7 @@ def plain_defaults(function: Function) -> Iterator[Finding]:
         edit = default.replace(f"Depends({default.text})")
         yield default.finding(
             f"`{parameter.name}` of `{function.name}` is the function `{default.text}` itself, because FastAPI calls only what "
-            "stands in `Depends(…)`",
+            "stands in `Depends(…)`.",
             fix=Fix("Wrap it in Depends", (edit,) if imported is None else (edit, imported)),
             operation=way.operation,
         )

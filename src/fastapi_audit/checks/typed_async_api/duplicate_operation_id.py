@@ -74,7 +74,7 @@ def repeated_ids(route: Route) -> Iterator[Finding]:
     if first is not None:
         yield route.finding(
             f"`{own}` is the operation id of `{first.operation}` too ({first.location.path}:{first.location.line}): generated "
-            "clients can call only one of them. Give each its own"
+            "clients can call only one of them. Give each its own."
         )
 
 

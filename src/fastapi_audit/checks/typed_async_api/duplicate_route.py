@@ -121,7 +121,7 @@ def repeated_routes(route: Route) -> Iterator[Finding]:
         return
     yield route.finding(
         f"`{route.operation}` is registered already ({first.location.path}:{first.location.line}): the first one answers, "
-        "this one never runs. Remove one of them",
+        "this one never runs. Remove one of them.",
         trace=(Step(first.location, "answers"),),
     )
 

@@ -250,7 +250,7 @@ def unguarded(route: Route, project: Project) -> Iterator[Finding]:
     others = "1 other route that changes data does" if guarded == 1 else f"{guarded} other routes that change data do"
     finding = route.finding(
         f"`{route.operation}` changes data and asks nobody who they are, while {others}. "
-        "Guard it, or say in a suppression why it is public"
+        "Guard it, or say in a suppression why it is public."
     )
     # Where most routes ask nobody, the network may guard them.
     yield replace(finding, confidence=Confidence.LOW) if guarded < len(changing) - guarded else finding

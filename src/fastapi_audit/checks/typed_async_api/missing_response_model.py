@@ -169,7 +169,7 @@ def rows(route: Route) -> Iterator[Finding]:
         what = f", `{secret}` included" if secret else ""
         yield returned.finding(
             f"`{route.operation}` sends every column of `{cls.name}`{what}, because nothing says what its answer may hold. "
-            "Declare a response model",
+            "Declare a response model.",
             severity=Severity.HIGH if secret else None,
             operation=route.operation,
         )

@@ -96,7 +96,7 @@ def second_loops(reach: Reach, project: Project) -> Iterator[Finding]:
             continue
         yield call.finding(
             f"`{call.callee.text}` raises here, because a loop is running already: {reach.arrow(call.callee.text)}. Await the "
-            "coroutine instead",
+            "coroutine instead.",
             trace=reach.trace(call),
             operation=reach.operation,
         )

@@ -137,7 +137,7 @@ def redirects(call: Call) -> Iterator[Finding]:
         return
     yield call.finding(
         f"`{chosen.what}` of `{chosen.function.name}` decides where this redirect leads, so a link to this service can lead to "
-        "any site. Allow only paths or hosts of your own",
+        "any site. Allow only paths or hosts of your own.",
         trace=chosen.steps,
         operation=next((w.operation for w in chosen.function.ways if w.before is None and w.operation), None),
     )

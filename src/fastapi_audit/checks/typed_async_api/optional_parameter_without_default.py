@@ -110,7 +110,7 @@ def required_after_all(function: Function) -> Iterator[Finding]:
             continue
         yield Finding(
             f"`{parameter.name}` of `{function.name}` may be `None` but has no default, so callers who leave it out get 422. "
-            "Add `= None`",
+            "Add `= None`.",
             parameter.location,
             ways[0].operation,
             fix=defaulted(parameter),

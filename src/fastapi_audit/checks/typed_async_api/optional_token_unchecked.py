@@ -107,7 +107,7 @@ def unchecked(route: Route) -> Iterator[Finding]:
         return
     yield route.finding(
         f"`{route.operation}` asks for credentials with `auto_error=False` and nobody looks whether any were sent: everybody gets "
-        "in. Drop `auto_error=False`, or refuse `None`"
+        "in. Drop `auto_error=False`, or refuse `None`."
     )
 
 

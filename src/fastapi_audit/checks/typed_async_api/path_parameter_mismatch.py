@@ -152,12 +152,12 @@ def mismatches(route: Route) -> Iterator[Finding]:
         if meant is None and (is_rest(route, missing) or any(hands_on_request(f) for f in known)):
             continue
         if meant is None:
-            message = f"nothing takes `{{{missing}}}` of `{route.path}`: what callers write there is ignored"
+            message = f"Nothing takes `{{{missing}}}` of `{route.path}`: what callers write there is ignored."
             yield route.finding(message, severity=Severity.LOW)
         else:
             yield route.finding(
                 f"`{route.operation}` answers 422 to every call: the path has `{{{missing}}}`, the handler takes `{meant.name}`, "
-                "which so becomes a required query parameter. Give both the same name",
+                "which so becomes a required query parameter. Give both the same name.",
                 severity=Severity.HIGH,
                 fix=renamed(route, missing, meant.name),
             )

@@ -157,7 +157,7 @@ def chosen_by_caller(call: Call, position: int) -> Iterator[Finding]:
         return
     finding = call.finding(
         f"`{chosen.what}` of `{chosen.function.name}` decides which host this request goes to, so callers reach what only the "
-        "service can reach. Allow known hosts only",
+        "service can reach. Allow known hosts only.",
         trace=chosen.steps,
         operation=next((w.operation for w in chosen.function.ways if w.before is None and w.operation), None),
     )

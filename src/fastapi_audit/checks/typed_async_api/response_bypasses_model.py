@@ -112,7 +112,7 @@ def passed_by(route: Route) -> Iterator[Finding]:
         if isinstance(returned, Call) and returned.name in RESPONSES and is_success(returned):
             yield returned.finding(
                 f"`{route.operation}` declares `{model.text}` and sends this as it is: nothing is validated or filtered. Return "
-                "the data",
+                "the data.",
                 operation=route.operation,
             )
 

@@ -178,7 +178,7 @@ def shadowed_routes(route: Route) -> Iterator[Finding]:
     what = f"the mount `{earlier.path or '/'}`" if earlier.kind == "mount" else f"`{earlier.operation}`"
     yield route.finding(
         f"`{route.operation}` is never reached: {what} is registered before it ({earlier.location.path}:"
-        f"{earlier.location.line}) and matches first. Register this one earlier",
+        f"{earlier.location.line}) and matches first. Register this one earlier.",
         trace=(Step(earlier.location, "matches first"),),
     )
 

@@ -155,7 +155,7 @@ def comparisons(function: Function) -> Iterator[Finding]:
         for given, known in ((one, other), (other, one)):
             if is_secret(known, function) and from_request(given, function):
                 yield expression.finding(
-                    f"`{expression.text}` takes longer the more of the secret is right. Use `secrets.compare_digest`",
+                    f"`{expression.text}` takes longer the more of the secret is right. Use `secrets.compare_digest`.",
                     operation=function.reach.operation if function.reach else None,
                 )
                 break

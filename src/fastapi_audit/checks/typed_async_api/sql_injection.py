@@ -195,7 +195,7 @@ def statements(call: Call) -> Iterator[Finding]:
         return
     yield call.finding(
         f"`{written_in.what}` of `{written_in.function.name}` becomes part of the SQL text: whoever calls the API can "
-        "write the statement. Bind it as a parameter",
+        "write the statement. Bind it as a parameter.",
         trace=written_in.steps,
         operation=operation(written_in),
     )

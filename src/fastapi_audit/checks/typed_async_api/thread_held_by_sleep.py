@@ -87,8 +87,8 @@ def sleepers(function: Function) -> Iterator[Finding]:
         seconds = given.constant if given is not None else None
         if (isinstance(seconds, int | float) and seconds >= LONGEST_SECONDS) or call.loops:
             yield call.finding(
-                f"while this sleeps it holds one of the 40 threads that all plain handlers share: {way.arrow('time.sleep')}. Await "
-                "`asyncio.sleep` in an `async def` instead",
+                f"While this sleeps it holds one of the 40 threads that all plain handlers share: {way.arrow('time.sleep')}. Await "
+                "`asyncio.sleep` in an `async def` instead.",
                 trace=way.trace(call),
                 operation=way.operation,
             )

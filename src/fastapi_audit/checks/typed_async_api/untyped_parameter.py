@@ -109,7 +109,7 @@ def untyped(function: Function) -> Iterator[Finding]:
     of_path = {name for w in ways if w.route is not None for name in w.route.path_parameters}
     yield Finding(
         f"{names} of `{function.name}` {'has' if len(untyped) == 1 else 'have'} no type: FastAPI hands over what was sent, a "
-        "string, and documents nothing. Annotate it",
+        "string, and documents nothing. Annotate it.",
         first,
         ways[0].operation,
         # A part of the path is text anyway; only its documentation is missing.

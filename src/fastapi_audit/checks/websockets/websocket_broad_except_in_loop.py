@@ -281,7 +281,7 @@ def _fix(handler: Handler) -> Fix | None:
         return None
     indent = " " * (handler.location.column - 1)
     clause = handler.insert_before(f"except WebSocketDisconnect:\n{indent}    break\n{indent}")
-    return Fix("leave the loop on WebSocketDisconnect", (clause, *_import(handler.function)))
+    return Fix("Leave the loop on WebSocketDisconnect", (clause, *_import(handler.function)))
 
 
 def _import(function: Function) -> Iterator[Edit]:

@@ -285,7 +285,7 @@ def _fix(call: Call) -> Fix | None:
     indent = " " * (loop.location.column - 1)
     lines = [line and f"    {line}" for line in f"{indent}{loop.text}".split("\n")]
     wrapped = "\n".join(["try:", *lines, f"{indent}except WebSocketDisconnect:", f"{indent}    pass"])
-    return Fix("catch WebSocketDisconnect around the loop", (loop.replace(wrapped), *_import(function)), safe=True)
+    return Fix("Catch WebSocketDisconnect around the loop", (loop.replace(wrapped), *_import(function)), safe=True)
 
 
 def _import(function: Function) -> Iterator[Edit]:

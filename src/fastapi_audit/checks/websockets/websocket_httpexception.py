@@ -199,7 +199,7 @@ def _fix(statement: Statement) -> Fix | None:
     added = function.module.import_edit("from fastapi import WebSocketException")
     if added is not None and function.module.scope.lookup("WebSocketException") is None:
         edits.append(added)
-    return Fix("close with 1008", tuple(edits), safe=True)
+    return Fix("Close with 1008", tuple(edits), safe=True)
 
 
 @rule.proof

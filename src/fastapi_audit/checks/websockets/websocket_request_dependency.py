@@ -165,7 +165,7 @@ def _fix(function: Function, parameter: Parameter) -> Fix | None:
     if function.module.scope.lookup("HTTPConnection") is None:
         added = function.module.import_edit("from starlette.requests import HTTPConnection")
         edits += [added] if added is not None else []
-    return Fix("ask for an HTTPConnection", tuple(edits), safe=True)
+    return Fix("Ask for an HTTPConnection", tuple(edits), safe=True)
 
 
 @rule.proof
