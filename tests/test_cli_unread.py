@@ -1,6 +1,8 @@
 """A file of the application that cannot be read: what may stand in it is not known, and so nothing passes for it."""
 
 import json
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,10 @@ import pytest
 
 from command import Ran, command, written
 from fastapi_audit.checks import load
-from fastapi_audit.model import EvidenceKind
+from fastapi_audit.judging import judge
+from fastapi_audit.model import UNREAD, EvidenceKind, Location, Outcome, Unresolved
+from fastapi_audit.rule import Rule
+from rule_contract import gathered
 
 MAIN = """\
 import time
@@ -72,6 +77,37 @@ def test_rules_of_deployment_files_are_as_they_were(shop: Path) -> None:
     rules = ("container-runs-as-root", "image-latest-tag", "eol-python-base-image")
     assert [outcome(after, rule) for rule in rules] == [outcome(before, rule) for rule in rules]
     assert outcome(after, "eol-python-base-image") != "not-run"
+
+
+ASK_THE_PROGRAM = {
+    "depends-on-without-health", "graceful-shutdown-not-bounded", "gunicorn-sync-worker", "healthcheck-broken",
+    "multiprocess-directory-missing", "prometheus-multiprocess-missing", "proxy-headers-untrusted",
+    "redis-cache-unbounded", "scrape-target-does-not-answer", "series-nobody-exports",
+}  # fmt: skip
+"""Rules of deployment files whose answer may hang on the program."""
+
+
+@pytest.mark.parametrize("rule", [each for each in load() if each.name not in READ_SOURCE], ids=attrgetter("name"))
+def test_rules_of_deployment_files_that_ask_the_program_do_not_pass_either(rule: Rule) -> None:
+    def outcomes(*unresolved: Unresolved) -> list[Outcome]:
+        return [judge(rule, replace(gathered(good), unresolved=unresolved)).outcome for good in rule.good]
+
+    before, after = outcomes(), outcomes(Unresolved(UNREAD, "cannot be parsed", Location("shop/orders.py", 1)))
+
+    assert (after != before) == (rule.name in ASK_THE_PROGRAM)
+    assert {now for now, then in zip(after, before, strict=True) if now != then} <= {Outcome.NOT_RUN}
+
+
+@pytest.mark.parametrize(("grace", "then"), [("--timeout-graceful-shutdown 5", "pass"), ("", "not-run")])
+def test_only_what_hangs_on_the_program_is_not_known(shop: Path, grace: str, then: str) -> None:
+    dockerfile = f"FROM python:3.12\nCMD exec uvicorn shop.main:app --host 0.0.0.0 {grace}\n"
+    written(shop, {"Dockerfile": dockerfile})
+    _, before = scan(shop)
+    written(shop, {"shop/orders.py": BROKEN})
+    _, after = scan(shop)
+
+    assert outcome(before, "graceful-shutdown-not-bounded") == "pass"
+    assert outcome(after, "graceful-shutdown-not-bounded") == then
 
 
 @pytest.mark.parametrize("worth", ["nothing", "much"])

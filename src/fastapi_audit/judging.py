@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from fastapi_audit.evidence import Call, Function, Project, Reach, Route
 from fastapi_audit.model import (
@@ -36,15 +37,20 @@ def judge(rule: Rule, project: Project) -> Result:
     if versions.outside:
         return Result(rule.name, rule.item, rule.severity, Outcome.NOT_APPLICABLE, reason=versions.outside)
     hindrances = _Hindrances.of(at_hand, project)
+    unknown = unread(project.unresolved)
+    asked = _Asked(project) if unknown else project
     try:
-        examined = _examine(at_hand, project)
+        examined = _examine(at_hand, project, cast("Project", asked))
     # One bad rule must not cost the user the other two hundred.
     except Exception as error:  # noqa: BLE001
         return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(rule, error))
     findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
     outcome = hindrances.outcome(examined)
-    unknown = _unknown(at_hand, project)
-    if unknown and outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+    # Finding nothing says nothing where what the checks look for may stand in a file that could not be read.
+    of_program = isinstance(asked, _Asked) and (
+        asked.for_program or EvidenceKind.SOURCE in {c.evidence for c in at_hand}
+    )
+    if of_program and outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
         return not_run(rule, unknown)
     return Result(
         rule.name,
@@ -63,9 +69,20 @@ def not_run(rule: Rule, reason: str) -> Result:
     return Result(rule.name, rule.item, rule.severity, Outcome.NOT_RUN, reason=reason)
 
 
-def _unknown(checks: Sequence[Check], project: Project) -> str:
-    """Why finding nothing says nothing: what the checks look for may stand in a file that could not be read."""
-    return unread(project.unresolved) if any(each.evidence is EvidenceKind.SOURCE for each in checks) else ""
+_PROGRAM = frozenset({"source", "routes", "middleware", "applications", "python_texts", "matches", "subjects"})
+"""What a project knows from the files of the program."""
+
+
+class _Asked:
+    """A project that notes whether a check has asked it for the program, whatever evidence the check is about."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.for_program = False
+
+    def __getattr__(self, name: str) -> object:
+        self.for_program |= name in _PROGRAM
+        return getattr(self._project, name)
 
 
 def _joined(*reasons: str) -> str:
@@ -134,7 +151,8 @@ class _Hindrances:
         return Outcome.NOT_RUN if self.every and not examined.findings else examined.outcome
 
 
-def _examine(checks: Sequence[Check], project: Project) -> _Examined:
+def _examine(checks: Sequence[Check], project: Project, asked: Project) -> _Examined:
+    """What the checks find; `asked` is the project as they get it."""
     by_check = [(check, project.subjects(check.subject, check.of)) for check in checks]
     # By identity: two checks of one rule look at the same route, which is one subject.
     distinct = {number for _, subjects in by_check for number in map(id, subjects)}
@@ -142,7 +160,7 @@ def _examine(checks: Sequence[Check], project: Project) -> _Examined:
     found: list[Finding] = []
     for check, subjects in by_check:
         for subject in subjects:
-            said = list(check.run(subject, project) if check.wants_project else check.run(subject))
+            said = list(check.run(subject, asked) if check.wants_project else check.run(subject))
             found += [_placed(each, subject, check) for each in said if isinstance(each, Finding)]
             examined.refutations += [each for each in said if isinstance(each, Refutation)]
             if check.evidence is EvidenceKind.LIVE:
