@@ -173,10 +173,7 @@ UNSEEN: dict[str, tuple[type, Answer, Mapping[str, Named]]] = {
     "a password of any type": (RejectedSecret, service({"POST /leads": SECRET}, {"/leads": LISTED}), {}),
     "a password in what is no JSON": (RejectedSecret, service({"POST /leads": SECRET}, {"/leads": LISTED}), BROKEN),
     "a batch of anything": (LargeBatch, service({"POST /leads": BATCH}, {"/leads": LISTED}), {}),
-    "a batch that is no JSON": (LargeBatch, service({"POST /leads": BATCH}, {"/leads": LISTED}), BROKEN),
-    "a body without a batch": (LargeBatch, service({"POST /leads": SECRET}, {"/leads": LISTED}), {}),
     "an answer for one": (SharedAnswer, service({"GET /leads": PLAIN}, {"/leads": to_the_first(b"[1]")}), {}),
-    "an answer for all": (SharedAnswer, service({"GET /leads": PLAIN}, {"/leads": LISTED}), {}),
     "a list for one": (ForeignObject, service(LEADS, {"/leads": to_the_first(b'[{"id": 1}]')}), KNOWN),
     "objects without a name": (
         ForeignObject,
@@ -184,10 +181,23 @@ UNSEEN: dict[str, tuple[type, Answer, Mapping[str, Named]]] = {
         KNOWN,
     ),
 }
+ABSENT: dict[str, tuple[type, Answer, Mapping[str, Named]]] = {
+    "a batch that is no JSON": (LargeBatch, service({"POST /leads": BATCH}, {"/leads": LISTED}), BROKEN),
+    "a body without a batch": (LargeBatch, service({"POST /leads": SECRET}, {"/leads": LISTED}), {}),
+    "an answer for all": (SharedAnswer, service({"GET /leads": PLAIN}, {"/leads": LISTED}), {}),
+}
 
 
 @pytest.mark.parametrize(("noun", "answer", "named"), UNSEEN.values(), ids=UNSEEN)
-def test_what_is_not_seen_is_told_of_no_operation(noun: type, answer: Answer, named: Mapping[str, Named]) -> None:
+def test_what_is_there_and_is_not_seen_is_not_known(noun: type, answer: Answer, named: Mapping[str, Named]) -> None:
+    live = probed(noun, answer, named=named)
+
+    assert live.not_run[noun] == "0 of 1 operations were looked at (1 gave no answer that tells)"
+    assert not live.subjects.get(noun)
+
+
+@pytest.mark.parametrize(("noun", "answer", "named"), ABSENT.values(), ids=ABSENT)
+def test_what_is_not_there_is_told_of_no_operation(noun: type, answer: Answer, named: Mapping[str, Named]) -> None:
     live = probed(noun, answer, named=named)
 
     assert noun not in live.not_run, live.not_run

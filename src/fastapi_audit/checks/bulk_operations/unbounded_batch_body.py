@@ -12,7 +12,7 @@ or the proxy's), because a batch that is too long is echoed whole in the 422.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Expression, Field, LargeBatch, Model, Parameter, Route, limits_body
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -120,7 +120,8 @@ rule = Rule(
             @app.post("/leads")
             async def create(leads: Annotated[list[Lead], Body(max_length=1000)]) -> int:
                 return len(leads)
-            """
+            """,
+            decided=False,
         ),
     ],
 )
@@ -143,7 +144,7 @@ def unbounded(route: Route) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(batch: LargeBatch) -> Iterator[Finding | Refutation]:
+def on_the_wire(batch: LargeBatch) -> Iterator[Finding | Refutation | Undecided]:
     if batch.is_read_on:
         yield Finding(
             f"`{batch.operation}` takes any number of items, validated on the event loop: one large request stops the "
@@ -159,6 +160,8 @@ def on_the_wire(batch: LargeBatch) -> Iterator[Finding | Refutation]:
             batch.operation,
             (batch.exchange.observation("a batch that nobody means to send is refused"),),
         )
+    else:
+        yield Undecided(f"{batch.exchange.failure or batch.exchange.status} does not say whether the size was refused")
 
 
 def _lists(route: Route) -> Iterator[Finding]:

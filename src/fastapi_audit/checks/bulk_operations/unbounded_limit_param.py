@@ -10,7 +10,7 @@ taken too; PostgreSQL refuses it, which is a 500.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Holder, LargePage, Parameter, Route, holders
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -152,7 +152,7 @@ def free_page_size(route: Route) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(page: LargePage) -> Iterator[Finding | Refutation]:
+def on_the_wire(page: LargePage) -> Iterator[Finding | Refutation | Undecided]:
     if page.is_taken:
         yield Finding(
             f"`{page.name}` of `{page.operation}` has no upper bound: the service answers with as many entries as it is "
@@ -166,6 +166,8 @@ def on_the_wire(page: LargePage) -> Iterator[Finding | Refutation]:
             page.operation,
             (page.exchange.observation("a page size that no page has is refused"),),
         )
+    else:
+        yield Undecided(f"asked for 100,000 entries it gave {page.entries:,}, which may be all there are")
 
 
 def _free(parameter: Parameter, route: Route) -> bool:

@@ -10,7 +10,7 @@ sent: 200 000 rows took 1.7 s and 280 MB for one GET. It is quick on the day it 
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import SQLALCHEMY_SESSIONS, Call, Expression, ListedEntries
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -156,7 +156,8 @@ rule = Rule(
             @app.post("/rebuild")
             def rebuild(db: Session = Depends(get_session)):
                 return len(db.scalars(select(Lead)).all())
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -210,7 +211,7 @@ def every_row(call: Call) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(listed: ListedEntries) -> Iterator[Finding]:
+def on_the_wire(listed: ListedEntries) -> Iterator[Finding | Undecided]:
     if listed.many:
         count = f"{listed.entries:,}" if listed.is_whole else f"more than {listed.entries - 1:,}"
         yield Finding(
@@ -220,6 +221,8 @@ def on_the_wire(listed: ListedEntries) -> Iterator[Finding]:
             confidence=Confidence.MEDIUM,
             observations=(listed.exchange.observation(f"one request without a limit got {count} entries"),),
         )
+    elif not listed.paged:
+        yield Undecided("a list of fewer than 1,000 entries may be all there are")
 
 
 MAPPED = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.declarative_base()", "sqlmodel.SQLModel")

@@ -12,7 +12,7 @@ login.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import App, Project, ServedDescription
-from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Refutation, Rule, Served, Severity, Undecided
 
 DOCKERFILE = """
 FROM python:3.12-slim
@@ -166,7 +166,7 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(description: ServedDescription) -> Iterator[Finding | Refutation]:
+def on_the_wire(description: ServedDescription) -> Iterator[Finding | Refutation | Undecided]:
     if description.hidden:
         seen = "nobody is shown the description without credentials"
         told = tuple(each.observation(seen) for each in (description.schema, *description.pages))
@@ -185,6 +185,8 @@ def on_the_wire(description: ServedDescription) -> Iterator[Finding | Refutation
             "`openapi_url=None`, which switches off all three.",
             observations=(description.schema.observation(seen),),
         )
+    elif not description.is_told:
+        yield Undecided("the description or a page of it gave no answer, or an error")
 
 
 def _is_private(app: App) -> bool:

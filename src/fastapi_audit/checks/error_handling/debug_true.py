@@ -10,7 +10,7 @@ Leave `debug` out, or take it from a setting whose default is false.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import App, ErrorAnswer
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -107,13 +107,15 @@ def switched_on(app: App) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding]:
+def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding | Undecided]:
     if exchange := answer.traceback:
         yield Finding(
             "An error is answered with its traceback: file names, source lines and local values. Switch debug off, and "
             "answer errors with a sentence of your own.",
             observations=(exchange.observation(f"`{answer.operation}` shows the client a traceback"),),
         )
+    elif not answer.errors:
+        yield Undecided("nothing broke, so that nobody knows what an error shows")
 
 
 @rule.proof

@@ -12,7 +12,7 @@ fine.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, ErrorAnswer, Expression, Handler, Statement
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -132,7 +132,8 @@ rule = Rule(
                         raise HTTPException(404, detail=str(error)) from error
                     logger.exception("payment failed: %s", error)
                     raise HTTPException(500, detail="the payment failed") from error
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -164,7 +165,8 @@ rule = Rule(
                 except Exception as error:
                     return {"error": str(error)}
                 return {"count": 1}
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -197,7 +199,8 @@ rule = Rule(
                     code = type(error).__name__
                     raise HTTPException(500, detail={"code": code}) from error
                 return {}
-            """
+            """,
+            decided=False,
         ),
     ],
 )
@@ -244,7 +247,7 @@ def answered(handler: Handler) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding]:
+def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding | Undecided]:
     if told := answer.tells_the_inside:
         exchange, what = told
         yield Finding(
@@ -253,6 +256,8 @@ def on_the_wire(answer: ErrorAnswer) -> Iterator[Finding]:
             operation=answer.operation,
             observations=(exchange.observation(f"the client reads {what}"),),
         )
+    elif not answer.errors and not answer.refusals:
+        yield Undecided("nothing broke and nothing was refused")
 
 
 def _in_a_request(handler: Handler) -> bool:

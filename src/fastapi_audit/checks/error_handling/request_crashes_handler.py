@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExaminedOperation, MeasuredLatency
 from fastapi_audit.model import EvidenceKind
-from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Observation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -63,7 +63,7 @@ rule = Rule(
 
 
 @rule.check
-def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
+def crashes(examined: ExaminedOperation) -> Iterator[Finding | Undecided]:
     if crash := examined.crash:
         yield Finding(
             told(examined.operation),
@@ -73,10 +73,12 @@ def crashes(examined: ExaminedOperation) -> Iterator[Finding]:
             cause=crash.cause,
             observations=(crash.observation,),
         )
+    elif not examined.reached:
+        yield Undecided("every request was refused before its handler")
 
 
 @rule.check
-def crashes_always(measured: MeasuredLatency) -> Iterator[Finding]:
+def crashes_always(measured: MeasuredLatency) -> Iterator[Finding | Undecided]:
     if measured.operation is not None and measured.always_crashes:
         seen = f"{measured.row.samples} of {measured.row.samples} requests with arguments that should work failed"
         yield Finding(
@@ -84,6 +86,8 @@ def crashes_always(measured: MeasuredLatency) -> Iterator[Finding]:
             operation=measured.operation,
             observations=(Observation(EvidenceKind.LIVE, seen),),
         )
+    elif measured.operation is not None and not measured.reached:
+        yield Undecided("every request was refused before its handler")
 
 
 def told(operation: str) -> str:

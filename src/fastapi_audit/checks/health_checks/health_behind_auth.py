@@ -10,7 +10,7 @@ Put the probes into a router, or an application, of their own that asks for noth
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import HealthAnswers, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -87,7 +87,7 @@ def probes(route: Route) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation | Undecided]:
     for answer in health.answers:
         if answer.serves_anybody:
             yield Refutation(
@@ -103,6 +103,8 @@ def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
                 confidence=Confidence.MEDIUM,
                 observations=(answer.exchange.observation("the health check asks for credentials"),),
             )
+    if not any(answer.serves_anybody or answer.refused for answer in health.answers):
+        yield Undecided(health.untold or "no health check answers of the health")
 
 
 @rule.proof

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import App, HealthAnswers, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -98,7 +98,8 @@ rule = Rule(
             @app.get("/monitoring/up")
             async def up() -> str:
                 return "ok"
-            """
+            """,
+            decided=False,
         ),
     ],
 )
@@ -125,7 +126,7 @@ def apps(app: App, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation | Undecided]:
     if health.answers:
         first = health.serves_anybody or health.answers[0]
         seen = first.exchange.observation("the service tells its health here")
@@ -140,6 +141,8 @@ def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Refutation]:
                 health.missed[0].observation(f"none of {len(health.missed)} usual paths is there; the first of them"),
             ),
         )
+    else:
+        yield Undecided(f"`{health.perhaps[0]}` may be a health check by another name")
 
 
 def _tells(app: App) -> bool:

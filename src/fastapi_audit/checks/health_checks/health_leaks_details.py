@@ -10,7 +10,7 @@ Log the error; answer `{"database": "unavailable"}` and 503.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Expression, Function, Handler, HealthAnswers, Route, Statement
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -146,7 +146,7 @@ def probes(route: Route) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Undecided]:
     for answer in health.answers:
         if answer.leak:
             yield Finding(
@@ -154,6 +154,8 @@ def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
                 operation=answer.operation,
                 observations=(answer.exchange.observation(f"somebody without credentials reads {answer.leak}"),),
             )
+    if not any(answer.exchange.answered for answer in health.answers):
+        yield Undecided(health.untold)
 
 
 def _tells(statement: Statement, handler: Handler, function: Function) -> bool:

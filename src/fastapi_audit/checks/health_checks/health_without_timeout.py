@@ -11,7 +11,7 @@ connection of the pool that requests need.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Exchange, Function, HealthAnswers, Project, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -169,7 +169,7 @@ def probes(route: Route, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
+def on_the_wire(health: HealthAnswers) -> Iterator[Finding | Undecided]:
     for answer in health.answers:
         if answer.too_late:
             yield Finding(
@@ -178,6 +178,8 @@ def on_the_wire(health: HealthAnswers) -> Iterator[Finding]:
                 operation=answer.operation,
                 observations=(answer.exchange.observation(f"it took {_seconds(answer.exchange)} to answer"),),
             )
+    if not any(answer.too_late or answer.is_told for answer in health.answers):
+        yield Undecided(health.untold)
 
 
 def _seconds(exchange: Exchange) -> str:

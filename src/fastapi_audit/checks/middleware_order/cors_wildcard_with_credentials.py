@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import CrossOriginAnswer, Middleware, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -123,7 +123,7 @@ def _message(*, signed_in: bool) -> str:
 
 
 @rule.check
-def on_the_wire(answer: CrossOriginAnswer) -> Iterator[Finding | Refutation]:
+def on_the_wire(answer: CrossOriginAnswer) -> Iterator[Finding | Refutation | Undecided]:
     if exchange := answer.lets_it_act_as_the_user:
         seen = f"a page of {answer.origin} may act as the user: the answer names that origin and allows credentials"
         whoever = "Any" if answer.browsers_sign_in else "From the first cookie on, any"
@@ -139,6 +139,9 @@ def on_the_wire(answer: CrossOriginAnswer) -> Iterator[Finding | Refutation]:
             "The running service lets no foreign site act as the user.",
             observations=(answer.plain.observation(seen), answer.preflight.observation(seen)),
         )
+    else:
+        gave = answer.plain.failure or answer.plain.status
+        yield Undecided(f"a page of a foreign site could not be tried: {answer.plain.path} gave {gave}")
 
 
 @rule.proof

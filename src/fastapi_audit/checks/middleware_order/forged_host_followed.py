@@ -12,7 +12,7 @@ use belongs in the list too.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ForgedHostAnswer
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -64,13 +64,15 @@ rule = Rule(
 
 
 @rule.check
-def on_the_wire(answer: ForgedHostAnswer) -> Iterator[Finding]:
+def on_the_wire(answer: ForgedHostAnswer) -> Iterator[Finding | Undecided]:
     if answer.leads_there:
         yield Finding(
             "Users are redirected to the host that the request names, whoever wrote it. Add TrustedHostMiddleware with the "
             "names of the service, or let the proxy refuse other names.",
             observations=(answer.exchange.observation(f"redirects to {answer.host}, which the client made up"),),
         )
+    elif not answer.exchange.answered:
+        yield Undecided("no answer came")
 
 
 @rule.proof

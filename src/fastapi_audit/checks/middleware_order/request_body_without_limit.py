@@ -12,7 +12,7 @@ gateway that was not part of the probe limits the size, say so in the configurat
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import OversizeBodies
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -84,7 +84,7 @@ rule = Rule(
 
 
 @rule.check
-def on_the_wire(bodies: OversizeBodies) -> Iterator[Finding]:
+def on_the_wire(bodies: OversizeBodies) -> Iterator[Finding | Undecided]:
     if all(each.is_read for each in bodies.tried):
         named = " and ".join(f"`{each.operation}`" for each in bodies.tried)
         yield Finding(
@@ -95,6 +95,8 @@ def on_the_wire(bodies: OversizeBodies) -> Iterator[Finding]:
                 for each in bodies.tried
             ),
         )
+    elif not any(each.is_refused for each in bodies.tried):
+        yield Undecided("8 MB were neither read nor refused")
 
 
 @rule.proof

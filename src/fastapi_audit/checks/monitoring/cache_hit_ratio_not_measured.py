@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity, Undecided
 
 CACHES = (
     "fastapi_cache.cache",
@@ -87,7 +87,8 @@ rule = Rule(
             @cache(expire=60)
             async def leads() -> list:
                 return []
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -103,7 +104,8 @@ rule = Rule(
             @cached(ttl=60)
             async def models() -> list:
                 return []
-            """
+            """,
+            decided=False,
         ),
         Good(
             {
@@ -128,7 +130,8 @@ rule = Rule(
                   metrics:
                     image: oliver006/redis_exporter:v1.80
                 """,
-            }
+            },
+            decided=False,
         ),
     ],
 )
@@ -151,7 +154,9 @@ def uncounted(project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation | Undecided]:
     if metrics.scrape and (figure := metrics.figure("cache_hit_share")):
         seen = metrics.scrape.observation("what Prometheus reads")
         yield Refutation(f"`{figure.source}` counts hits and misses.", observations=(seen,))
+    else:
+        yield Undecided(f"{metrics.unknown('cache_hit_share')}; only the files tell whether there is a cache")

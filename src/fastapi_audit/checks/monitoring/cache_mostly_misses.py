@@ -12,7 +12,7 @@ target is a hit ratio above 95 %.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 MOSTLY = 0.5
 
@@ -64,7 +64,7 @@ rule = Rule(
 
 
 @rule.check
-def mostly_misses(metrics: ExportedMetrics) -> Iterator[Finding]:
+def mostly_misses(metrics: ExportedMetrics) -> Iterator[Finding | Undecided]:
     figure = metrics.figure("cache_hit_share")
     if figure and metrics.scrape and figure.high < MOSTLY:
         seen = f"during the load of the probe between {figure.low:.0%} and {figure.high:.0%} of the lookups hit"
@@ -73,6 +73,10 @@ def mostly_misses(metrics: ExportedMetrics) -> Iterator[Finding]:
             "at what its keys are made of.",
             observations=(metrics.scrape.observation(seen),),
         )
+    elif why := metrics.unknown("cache_hit_share"):
+        yield Undecided(why)
+    elif figure and figure.low < MOSTLY:
+        yield Undecided(f"between {figure.low:.0%} and {figure.high:.0%} of the lookups hit")
 
 
 @rule.proof

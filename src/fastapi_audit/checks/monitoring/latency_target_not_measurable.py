@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, ExportedMetrics, Metric, Project
-from fastapi_audit.rule import Bad, Finding, Fix, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Fix, Good, Refutation, Rule, Served, Severity, Undecided
 
 TARGET = 0.2
 INSTRUMENT = "prometheus_fastapi_instrumentator.Instrumentator.instrument"
@@ -87,7 +87,8 @@ rule = Rule(
             app = FastAPI()
             SECONDS = Histogram("http_request_duration_seconds", "Duration", ["route"], buckets=(0.1, 0.2, 0.5, 1))
             QUEUE = Histogram("queue_wait_seconds", "Waiting")
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -97,7 +98,8 @@ rule = Rule(
             app = FastAPI()
             PENDING = Histogram("request_pending_seconds", "From creation to the first run", ["name"], buckets=(1, 60))
             STORE = Histogram("store_request_latency_seconds", "Latency of the store", ["method"])
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -152,8 +154,9 @@ def is_measurable(project: Project) -> bool:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation | Undecided]:
     if not metrics.timings or metrics.scrape is None:
+        yield Undecided(metrics.unreadable or "no histogram of request durations moved during the load")
         return
     target, seen = f"{metrics.target_ms:g} ms", metrics.scrape.observation("what Prometheus reads")
     if deciding := next((each for each in metrics.timings if each.measures(metrics.target_ms)), None):

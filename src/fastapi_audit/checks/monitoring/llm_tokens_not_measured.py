@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, ExportedMetrics, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity, Undecided
 
 CALLS = re.compile(
     r"^(openai\.(Async)?(AzureOpenAI|OpenAI)\.(chat\.completions|responses|completions)\.(create|parse|stream)"
@@ -154,7 +154,9 @@ def is_model_call(call: Call) -> bool:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation | Undecided]:
     if metrics.scrape and (figure := metrics.figure("tokens")):
         seen = metrics.scrape.observation("what Prometheus reads")
         yield Refutation(f"`{figure.source}` counts tokens.", observations=(seen,))
+    else:
+        yield Undecided(f"{metrics.unknown('tokens')}; only the files tell whether there is a language model")

@@ -11,7 +11,7 @@ your monitoring service.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity, Undecided
 
 LIBRARIES = (
     "prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus", "opentelemetry",
@@ -120,7 +120,7 @@ def unmeasured(project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation | Undecided]:
     if metrics.scrape:
         seen = metrics.scrape.observation("what Prometheus reads here")
         yield Refutation(f"`{metrics.scrape.path}` exports metrics.", observations=(seen,))
@@ -131,6 +131,8 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
             confidence=Confidence.LOW,
             observations=(nothing.observation("there are no metrics here"),),
         )
+    else:
+        yield Undecided(metrics.unreadable)
 
 
 def is_measured(project: Project) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics
 from fastapi_audit.model import Verdict
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -68,7 +68,7 @@ rule = Rule(
 
 
 @rule.check
-def nearly_used_up(metrics: ExportedMetrics) -> Iterator[Finding]:
+def nearly_used_up(metrics: ExportedMetrics) -> Iterator[Finding | Undecided]:
     figure = metrics.figure("pool_share")
     if figure and metrics.scrape and figure.verdict is Verdict.FAIL:
         seen = f"under the load of the probe, {figure.low:.0%} to {figure.high:.0%} of the pool was in use"
@@ -77,6 +77,8 @@ def nearly_used_up(metrics: ExportedMetrics) -> Iterator[Finding]:
             "them so long.",
             observations=(metrics.scrape.observation(seen),),
         )
+    elif why := metrics.unknown("pool_share"):
+        yield Undecided(why)
 
 
 @rule.proof

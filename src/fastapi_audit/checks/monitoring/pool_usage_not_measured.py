@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics, Project
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity, Undecided
 
 ENGINES = ("sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine", "asyncpg.Pool")
 WATCHED = re.compile(r"pool|connections|checked_?out|db_client")
@@ -62,7 +62,8 @@ rule = Rule(
             app = FastAPI()
             engine = create_async_engine("postgresql+asyncpg://db/leads")
             Gauge("database_pool_in_use", "Connections in use").set_function(lambda: engine.pool.checkedout())
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -87,7 +88,8 @@ rule = Rule(
             local = create_engine("sqlite:///leads.db")
             behind_pgbouncer = create_engine("postgresql+psycopg://db/leads", poolclass=NullPool)
             Instrumentator().instrument(app)
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -139,7 +141,9 @@ def unwatched(project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Refutation | Undecided]:
     if metrics.scrape and (figure := metrics.figure("pool_share")):
         seen = metrics.scrape.observation("what Prometheus reads")
         yield Refutation(f"`{figure.source}` tells how full the pool is.", observations=(seen,))
+    else:
+        yield Undecided(f"{metrics.unknown('pool_share')}; only the files tell whether there is a pool")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics, Project
 from fastapi_audit.evidence.deployment import ServerCommand
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Severity, Undecided
 
 LIBRARIES = ("prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter")
 SHOWN = 12
@@ -82,7 +82,8 @@ rule = Rule(
                 COPY . .
                 CMD ["uvicorn", "main:app"]
                 """,
-            }
+            },
+            decided=False,
         ),
         Good(
             {
@@ -96,7 +97,8 @@ rule = Rule(
                 COPY . .
                 CMD ["uvicorn", "main:app", "--workers", "4"]
                 """,
-            }
+            },
+            decided=False,
         ),
         Good(
             {
@@ -140,7 +142,7 @@ def separate_counts(command: ServerCommand, project: Project) -> Iterator[Findin
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Undecided]:
     if metrics.jump and metrics.scrape:
         values = ", ".join(f"{value:g}" for value in metrics.jump.values[-SHOWN:])
         yield Finding(
@@ -148,6 +150,8 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding]:
             f"`{VARIABLE}`, or run one worker in each container.",
             observations=(metrics.scrape.observation(f"`{metrics.jump.name}` in the order of the scrapes: {values}"),),
         )
+    elif why := metrics.unreadable or metrics.alone:
+        yield Undecided(why)
 
 
 def is_set_by_code(command: ServerCommand, project: Project) -> bool:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExportedMetrics, Expression, Function, Project, Settings
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Severity, Undecided
 
 KEYS = ("fastapi.security.APIKeyHeader", "fastapi.security.APIKeyQuery")
 TOLD_APART = re.compile(
@@ -58,7 +58,8 @@ rule = Rule(
             @app.get("/leads", dependencies=[Depends(key)])
             def leads() -> list:
                 return []
-            """
+            """,
+            decided=False,
         ),
         Good(
             {
@@ -131,7 +132,8 @@ rule = Rule(
             @app.get("/leads", dependencies=[Depends(bearer)])
             def leads() -> list:
                 return []
-            """
+            """,
+            decided=False,
         ),
         Bad(
             """
@@ -171,8 +173,9 @@ def alike(project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
+def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation | Undecided]:
     if metrics.scrape is None:
+        yield Undecided(metrics.unreadable)
         return
     seen = metrics.scrape.observation("what Prometheus reads after requests of one client")
     if figure := metrics.figure("requests_by_client"):
@@ -184,6 +187,8 @@ def on_the_wire(metrics: ExportedMetrics) -> Iterator[Finding | Refutation]:
             confidence=Confidence.LOW,
             observations=(seen,),
         )
+    else:
+        yield Undecided("the description names no API keys" if metrics.sent else "there was no load")
 
 
 def is_configured(known: Expression) -> bool:

@@ -13,7 +13,7 @@ Trust the proxy alone, `--forwarded-allow-ips 10.0.0.5`, and key by `get_remote_
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Bursts, Expression, Function, Middleware, Project, Resource
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -133,7 +133,7 @@ def middleware(middleware: Middleware, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(bursts: Bursts) -> Iterator[Finding]:
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Undecided]:
     for each in bursts.tried:
         if (escaped := each.escaped) is not None and each.still is not None:
             yield Finding(
@@ -144,6 +144,11 @@ def on_the_wire(bursts: Bursts) -> Iterator[Finding]:
                     escaped.observation("and served all the same, because a header names another address"),
                 ),
             )
+    if not any(each.escaped or each.held for each in bursts.tried):
+        refused = any(each.refusal for each in bursts.tried)
+        yield Undecided(
+            "a limit was met, and no other address could be tried while it held" if refused else "no limit was met"
+        )
 
 
 def _keyed_by_address(project: Project) -> bool:

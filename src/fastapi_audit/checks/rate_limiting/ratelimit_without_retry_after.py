@@ -12,7 +12,7 @@ gateways wait as long as they are told. slowapi sends it only with `headers_enab
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Bursts
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -70,14 +70,15 @@ rule = Rule(
             @app.get("/leads")
             def leads() -> str:
                 return "ok"
-            """
+            """,
+            decided=False,
         ),
     ],
 )
 
 
 @rule.check
-def on_the_wire(bursts: Bursts) -> Iterator[Finding]:
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Undecided]:
     for each in bursts.tried:
         refusal = each.refusal
         if refusal is not None and not refusal.header("retry-after"):
@@ -87,6 +88,8 @@ def on_the_wire(bursts: Bursts) -> Iterator[Finding]:
                 operation=each.operation,
                 observations=(refusal.observation("429 without Retry-After"),),
             )
+    if not any(each.refusal for each in bursts.tried):
+        yield Undecided("no limit was met")
 
 
 @rule.proof(needs=("slowapi",))

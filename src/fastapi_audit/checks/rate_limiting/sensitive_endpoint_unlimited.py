@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Bursts, Project, Route, limits_of
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -204,7 +204,7 @@ def routes(route: Route, project: Project) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation | Undecided]:
     for each in bursts.tried:
         if not each.is_login:
             continue
@@ -222,6 +222,13 @@ def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
                 operation=each.operation,
                 observations=(each.answers[-1].observation(each.told),),
             )
+    if not any(each.is_login and (each.limited or each.unlimited) for each in bursts.tried):
+        logins = any(each.is_login for each in bursts.tried)
+        yield Undecided(
+            "the answers of the login differ, and none names a limit"
+            if logins
+            else "no login was tried: none is known, or it is called with --mutating only"
+        )
 
 
 @rule.proof

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import App, Bursts, Project, Route, limits_of, limits_of_app
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -212,7 +212,7 @@ def _is_open(app: App, routes: list[Route]) -> bool:
 
 
 @rule.check
-def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
+def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation | Undecided]:
     limited = next((exchange for each in bursts.tried if (exchange := each.limited)), None)
     if limited is not None:
         seen = f"a limit is told after a burst: {limited.status}"
@@ -225,6 +225,8 @@ def on_the_wire(bursts: Bursts) -> Iterator[Finding | Refutation]:
             "limit in the service or at the gateway.",
             observations=tuple(each.answers[-1].observation(each.told) for each in bursts.tried),
         )
+    elif not all(each.unlimited for each in bursts.tried):
+        yield Undecided("the answers to a burst differ, and none names a limit")
 
 
 @rule.proof

@@ -13,7 +13,7 @@ A generator that yields each event when it is made, and middleware in pure ASGI,
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import EventStream
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -126,7 +126,7 @@ rule = Rule(
 
 
 @rule.check
-def on_the_wire(stream: EventStream) -> Iterator[Finding]:
+def on_the_wire(stream: EventStream) -> Iterator[Finding | Undecided]:
     if stream.arrives_whole:
         yield Finding(
             f"The events of `{stream.operation}` arrive together when the last one is made: the handler makes them all before "
@@ -134,6 +134,8 @@ def on_the_wire(stream: EventStream) -> Iterator[Finding]:
             operation=stream.operation,
             observations=(stream.exchanges[-1].observation(stream.told),),
         )
+    elif not stream.is_told:
+        yield Undecided("too few events came, or all too soon, to see when each does")
 
 
 @rule.proof

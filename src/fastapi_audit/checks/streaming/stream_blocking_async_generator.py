@@ -11,7 +11,7 @@ The async client in the generator, or a plain `def` generator.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Reach, WaitBeside
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -98,7 +98,7 @@ def blocks_between_chunks(reach: Reach) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
+def on_the_wire(wait: WaitBeside) -> Iterator[Finding | Undecided]:
     if wait.holds_up and wait.streams:
         yield Finding(
             "This stream blocks the event loop between its chunks: every other request of the worker waits. Await the async "
@@ -108,6 +108,8 @@ def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
             trace=wait.steps[:-1],
             observations=(wait.rounds[0].slow.observation(wait.told),),
         )
+    elif not wait.is_told:
+        yield Undecided("beside it a request got no answer")
 
 
 @rule.proof

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import Call, ChosenMediaType, Expression
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -129,7 +129,7 @@ def from_the_request(call: Call) -> Iterator[Finding]:
 
 
 @rule.check
-def on_the_wire(chosen: ChosenMediaType) -> Iterator[Finding]:
+def on_the_wire(chosen: ChosenMediaType) -> Iterator[Finding | Undecided]:
     if chosen.decides:
         yield Finding(
             f"`{chosen.name}` of `{chosen.operation}` is the content type of its answer: the caller decides how browsers "
@@ -137,6 +137,8 @@ def on_the_wire(chosen: ChosenMediaType) -> Iterator[Finding]:
             operation=chosen.operation,
             observations=(chosen.exchange.observation(f"the content type is what `{chosen.name}` says"),),
         )
+    elif not chosen.is_told:
+        yield Undecided("an invented value was neither taken nor refused for what it is")
 
 
 def _described(call: Call) -> Iterator[tuple[str, Expression]]:

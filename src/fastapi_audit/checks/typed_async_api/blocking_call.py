@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import Blocking, Reach, WaitBeside
-from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Fix, Good, Rule, Served, Severity, Undecided
 
 ELSEWHERE = frozenset({"stream", "background-task", "lifespan", "startup"})
 """Contexts that other rules speak of, or in which no request waits."""
@@ -416,7 +416,7 @@ def threaded(reach: Reach) -> Fix | None:
 
 
 @rule.check
-def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
+def on_the_wire(wait: WaitBeside) -> Iterator[Finding | Undecided]:
     if wait.holds_up and not wait.streams:
         where = f" in {wait.steps[-1].message}" if wait.steps else ""
         yield Finding(
@@ -427,6 +427,8 @@ def on_the_wire(wait: WaitBeside) -> Iterator[Finding]:
             trace=wait.steps[:-1],
             observations=(wait.rounds[0].slow.observation(wait.told),),
         )
+    elif not wait.is_told:
+        yield Undecided("beside it a request got no answer")
 
 
 @rule.proof

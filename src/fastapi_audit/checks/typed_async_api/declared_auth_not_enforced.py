@@ -12,7 +12,7 @@ operation that is meant for everyone should not declare a scheme.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExaminedOperation
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -73,7 +73,7 @@ rule = Rule(
 
 
 @rule.check
-def serves_anyone(examined: ExaminedOperation) -> Iterator[Finding]:
+def serves_anyone(examined: ExaminedOperation) -> Iterator[Finding | Undecided]:
     if examined.ignored_auth:
         yield Finding(
             f"`{examined.operation}` says that it needs credentials and serves requests that have none, or made-up ones. "
@@ -81,6 +81,8 @@ def serves_anyone(examined: ExaminedOperation) -> Iterator[Finding]:
             operation=examined.operation,
             observations=(examined.ignored_auth,),
         )
+    elif examined.secured and not examined.asks_who:
+        yield Undecided("no request was served, nor refused for its credentials")
 
 
 @rule.proof

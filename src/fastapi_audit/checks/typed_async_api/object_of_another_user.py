@@ -12,7 +12,7 @@ all others. An object that every user may read should stand in everybody's list.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ForeignObject
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 FIRST, SECOND = "X-User: ada", "X-User: bob"
 
@@ -110,14 +110,15 @@ rule = Rule(
                 """,
                 "headers.txt": FIRST,
                 "second-headers.txt": SECOND,
-            }
+            },
+            decided=False,
         ),
     ],
 )
 
 
 @rule.check
-def read_by_another(seen: ForeignObject) -> Iterator[Finding]:
+def read_by_another(seen: ForeignObject) -> Iterator[Finding | Undecided]:
     if seen.is_read:
         yield Finding(
             f"`{seen.operation}` shows any user who is signed in what only another one's list shows. Look it up among what "
@@ -129,6 +130,8 @@ def read_by_another(seen: ForeignObject) -> Iterator[Finding]:
                 seen.foreign.observation("the second user reads an object that only the first one's list shows"),
             ),
         )
+    elif not seen.foreign.answered:
+        yield Undecided("the second user got no answer")
 
 
 @rule.proof

@@ -10,7 +10,7 @@ Return data and let `response_model` serialise it. Where a `Response` is needed,
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import ExaminedOperation
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -61,7 +61,7 @@ rule = Rule(
 
 
 @rule.check
-def breaks_its_schema(examined: ExaminedOperation) -> Iterator[Finding]:
+def breaks_its_schema(examined: ExaminedOperation) -> Iterator[Finding | Undecided]:
     if examined.broken_schema:
         yield Finding(
             f"`{examined.operation}` answers with something else than the service's description promises. Return data for "
@@ -69,6 +69,8 @@ def breaks_its_schema(examined: ExaminedOperation) -> Iterator[Finding]:
             operation=examined.operation,
             observations=(examined.broken_schema,),
         )
+    elif not examined.went_well:
+        yield Undecided("no request went well")
 
 
 @rule.proof

@@ -12,7 +12,7 @@ which ends by itself.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, Function, OpenedSocket, Route
-from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Edit, Finding, Fix, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -296,7 +296,7 @@ def _import(function: Function) -> Iterator[Edit]:
 
 
 @rule.check
-def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Undecided]:
     if exchange := socket.goodbye_is_error:
         yield Finding(
             f"When a client leaves `{socket.operation.partition(' ')[2]}`, nothing catches WebSocketDisconnect: a traceback for "
@@ -304,6 +304,10 @@ def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
             operation=socket.operation,
             observations=(exchange.observation("after a normal goodbye the log has `Exception in ASGI application`"),),
         )
+    elif not socket.user.stays:
+        yield Undecided("it lets nobody stay who says nothing")
+    elif not socket.logged:
+        yield Undecided("only the log tells, of a server that the probe starts itself: use --app")
 
 
 @rule.proof

@@ -12,7 +12,7 @@ that the page has to know instead of a cookie. A socket that asks for nothing at
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Function, OpenedSocket, Route
-from fastapi_audit.rule import Bad, Finding, Good, Refutation, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Refutation, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -75,7 +75,8 @@ rule = Rule(
                 await websocket.accept()
                 async for text in websocket.iter_text():
                     await websocket.send_text(text)
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -104,7 +105,8 @@ rule = Rule(
             async def token(websocket: WebSocket, token: str = Query()) -> None:
                 if token == "known":
                     await websocket.accept()
-            """
+            """,
+            decided=False,
         ),
         Good(
             """
@@ -127,7 +129,8 @@ rule = Rule(
             async def feed(websocket: WebSocket) -> None:
                 await websocket.accept()
                 await websocket.send_text(websocket.cookies["session"])
-            """
+            """,
+            decided=False,
         ),
     ],
 )
@@ -171,7 +174,7 @@ def _stack_checks(route: Route) -> bool:
 
 
 @rule.check
-def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Refutation]:
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Refutation | Undecided]:
     if exchange := socket.lets_foreign_page_in:
         yield Finding(
             f"`{socket.operation.partition(' ')[2]}` knows its user by a cookie, which browsers send from any page, and lets a "
@@ -185,6 +188,10 @@ def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Refutation]:
             socket.operation,
             (exchange.observation("a foreign page is refused, one of the service itself is let in"),),
         )
+    elif not socket.knows_cookie:
+        yield Undecided("no user with a cookie was given: use --header-file")
+    elif not socket.user.accepted:
+        yield Undecided("it does not let the user in")
 
 
 @rule.proof

@@ -11,7 +11,7 @@ ones.
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import OpenedSocket
-from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -69,7 +69,7 @@ rule = Rule(
 
 
 @rule.check
-def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Undecided]:
     if exchange := socket.passes_on_large:
         yield Finding(
             f"`{socket.operation.partition(' ')[2]}` passes on a message of any size: one client makes the server send it to "
@@ -77,6 +77,8 @@ def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
             operation=socket.operation,
             observations=(exchange.observation("a message of 2 MB came back whole"),),
         )
+    elif not socket.large.accepted:
+        yield Undecided("it does not let the user in")
 
 
 @rule.proof

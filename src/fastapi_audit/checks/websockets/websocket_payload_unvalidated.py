@@ -11,7 +11,7 @@ Take `receive_text` and a Pydantic `TypeAdapter.validate_json` in a `try`, and a
 from collections.abc import Iterator
 
 from fastapi_audit.evidence import Call, OpenedSocket
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -98,7 +98,7 @@ def _is_caught(call: Call, depth: int) -> bool:
 
 
 @rule.check
-def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Undecided]:
     if exchange := socket.breaks:
         yield Finding(
             f"One message that is no JSON breaks `{socket.operation.partition(' ')[2]}` with an unhandled error. Catch "
@@ -108,6 +108,10 @@ def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
                 exchange.observation(f"after `{{fastapi-audit` the connection ended with {socket.broken.code}"),
             ),
         )
+    elif not socket.user.stays:
+        yield Undecided("it lets nobody stay who says nothing")
+    elif socket.broken.broken and not socket.logged and not socket.nobody.stays:
+        yield Undecided("only the log tells, of a server that the probe starts itself: use --app")
 
 
 @rule.proof

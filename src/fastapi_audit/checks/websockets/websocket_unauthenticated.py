@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi_audit.evidence import OpenedSocket, Route
-from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity
+from fastapi_audit.rule import Bad, Confidence, Finding, Good, Rule, Served, Severity, Undecided
 
 rule = Rule(
     __name__,
@@ -211,7 +211,7 @@ def _http_asks(route: Route) -> bool:
 
 
 @rule.check
-def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
+def on_the_wire(socket: OpenedSocket) -> Iterator[Finding | Undecided]:
     exchange = socket.serves_nobody
     if exchange is not None and "public" not in socket.operation:
         yield Finding(
@@ -221,6 +221,10 @@ def on_the_wire(socket: OpenedSocket) -> Iterator[Finding]:
             severity=Severity.MEDIUM,
             observations=(exchange.observation("somebody without credentials was let in and answered"),),
         )
+    elif not socket.nobody.exchange.answered:
+        yield Undecided("no answer came")
+    elif socket.nobody.stays and not socket.nobody.received:
+        yield Undecided("it lets somebody without credentials in, and says nothing")
 
 
 @rule.proof

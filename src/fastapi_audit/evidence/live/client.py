@@ -13,7 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from fastapi_audit.evidence.live.budget import Budget
-from fastapi_audit.evidence.live.exchange import DEFAULT_HEADERS, Exchange
+from fastapi_audit.evidence.live.exchange import CLOSED, DEFAULT_HEADERS, Exchange
 from fastapi_audit.evidence.live.permission import SAFE_METHODS, Address
 from fastapi_audit.evidence.live.probing import NOBODY, Headers, Identity, Permissions
 
@@ -160,7 +160,7 @@ def reason_of(error: Exception) -> str:
         case httpx.RemoteProtocolError():
             return f"no proper HTTP: {' '.join(str(error).split())[:200]}"
         case httpx.ReadError() | httpx.WriteError():
-            return "the connection was closed before the answer was whole"
+            return CLOSED
         case _:
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 

@@ -11,6 +11,7 @@ import json
 import math
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,6 +100,8 @@ class ExaminedOperation:
     requests: int
     broken: tuple[BrokenPromise, ...]
     """At most one for each check."""
+    statuses: frozenset[int] = frozenset()
+    """Of its answers."""
 
     def failing(self, check: str) -> BrokenPromise | None:
         """The broken promise of one check, `None` when it was kept."""
@@ -171,21 +174,31 @@ def _read(report: Path, question: Question) -> tuple[list[ExaminedOperation], in
     """The operations in the order of the alphabet, and how many requests were sent."""
     requests: dict[str, int] = {}
     broken: dict[str, dict[str, BrokenPromise]] = {}
+    statuses: dict[str, set[int]] = defaultdict(set)
     without_null = next((False for each in _mappings(question.document) if _names_null(each)), True)
     for recorder in _recorders(report):
         operation = _text(recorder.get("label"))
         interactions = recorder.get("interactions") or {}
         requests[operation] = requests.get(operation, 0) + len(interactions)
+        statuses[operation].update(_statuses(interactions))
         found = broken.setdefault(operation, {})
         unmeant = Unmeant(_described_by_fastapi(question.document, operation), without_null)
         for promise in _broken(recorder.get("checks") or {}, interactions, question, unmeant):
             found.setdefault(promise.check, promise)
     tested = [
-        ExaminedOperation(name, count, tuple(broken[name].values()))
+        ExaminedOperation(name, count, tuple(broken[name].values()), frozenset(statuses[name]))
         for name, count in sorted(requests.items())
         if count
     ]
     return tested, sum(requests.values())
+
+
+def _statuses(interactions: Event) -> Iterator[int]:
+    for each in interactions.values():
+        answer = each.get("response") if isinstance(each, dict) else None
+        status = answer.get("status_code") if isinstance(answer, dict) else None
+        if isinstance(status, int):
+            yield status
 
 
 def _recorders(report: Path) -> Iterator[Event]:

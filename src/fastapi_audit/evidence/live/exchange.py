@@ -12,6 +12,7 @@ from fastapi_audit.model import EvidenceKind, Observation
 
 DEFAULT_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "fastapi-audit"))
 """Of every request, unless an experiment says otherwise."""
+CLOSED = "the connection was closed before the answer was whole"
 BODY_SHOWN = 600
 """Characters of a body that a report shows."""
 HEADERS_SHOWN = 30
@@ -58,6 +59,11 @@ class Exchange:
     def answered(self) -> bool:
         """Whether there is a status."""
         return self.status > 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the other side closed the connection before the answer was whole."""
+        return self.failure == CLOSED
 
     @property
     def ok(self) -> bool:

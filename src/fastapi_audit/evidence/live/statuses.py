@@ -5,3 +5,5 @@ SERVER_ERROR = 500
 
 UNHANDLED = 500
 """What FastAPI answers for a handler that raised; 502 to 504 are said on purpose, of something behind it."""
+NOT_REACHED = frozenset({None, 0, 401, 403, 405, 415, 422, 429})
+"""What is said before a handler is asked; `None` or 0 is no answer."""

@@ -74,6 +74,11 @@ class Burst:
         return self.escapes[-1] if held and served else None
 
     @property
+    def held(self) -> bool:
+        """Whether the limit held for another address too."""
+        return any(each.status == TOO_MANY for each in self.escapes)
+
+    @property
     def told(self) -> str:
         """How it went, as a report says it."""
         times, status = len(self.answers), self.answers[-1].status

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.inside import told_of_the_inside
 from fastapi_audit.evidence.live.operations import ServedOperation
-from fastapi_audit.evidence.live.session import Experiment, Session
+from fastapi_audit.evidence.live.session import NO_OPERATIONS, Experiment, NotPossible, Session
 from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 from fastapi_audit.evidence.source.probing import probe_of
 
@@ -46,13 +46,18 @@ class ErrorAnswer:
 async def observe(session: Session) -> AsyncIterator[ErrorAnswer]:
     """Calls every operation that may be called, at most twice."""
     known = [each for each in session.callable_operations if each.path() is not None]
+    if not known:
+        raise NotPossible(session.no_operations or NO_OPERATIONS)
+    seen = 0
     for operation in known[:MOST_OPERATIONS]:
         calls = ({}, *_odd(operation))
         answers = [await session.call(operation, arguments=arguments) for arguments in calls]
         errors = tuple(each for each in answers if each.status >= SERVER_ERROR)
         if any(each.answered for each in answers):
             refusals = tuple(each for each in answers if ERROR <= each.status < SERVER_ERROR)
+            seen += 1
             yield ErrorAnswer(operation.key, len(answers), errors, refusals)
+    session.looked_at(ErrorAnswer, seen, len(known[:MOST_OPERATIONS]), len(known))
 
 
 def _odd(operation: ServedOperation) -> Iterator[dict[str, str]]:

@@ -32,6 +32,11 @@ class EventStream:
         return all(_whole(each) for each in self.exchanges)
 
     @property
+    def is_told(self) -> bool:
+        """Whether the events were enough, and took long enough, to see when they come."""
+        return all(each.seconds >= SLOW_SECONDS and _events(each) >= FEWEST_EVENTS for each in self.exchanges)
+
+    @property
     def told(self) -> str:
         """The figures, as a report says them."""
         last = self.exchanges[-1]
@@ -43,15 +48,15 @@ async def observe(session: Session) -> AsyncIterator[EventStream]:
     """Calls what is not described as an answer of another kind, and each stream of events again."""
     if not session.operations:
         raise NotPossible(session.no_operations or NO_OPERATIONS)
-    asked = 0
-    for operation in session.callable_operations:
-        if operation.answer or operation.path() is None or asked >= MOST_OPERATIONS:
-            continue
-        asked += 1
+    perhaps = [each for each in session.callable_operations if not each.answer and each.path() is not None]
+    seen = 0
+    for operation in perhaps[:MOST_OPERATIONS]:
         first = await session.call(operation, STREAMING, timeout_s=PATIENCE_SECONDS)
+        seen += 200 <= first.status < 300  # noqa: PLR2004  the class of a status
         if first.media_type == EVENTS and 200 <= first.status < 300:  # noqa: PLR2004  the class of a status
             again = (await session.call(operation, STREAMING, timeout_s=PATIENCE_SECONDS),) if _whole(first) else ()
             yield EventStream(operation.key, (first, *again))
+    session.looked_at(EventStream, seen, len(perhaps[:MOST_OPERATIONS]), len(perhaps))
 
 
 def _whole(exchange: Exchange) -> bool:

@@ -8,13 +8,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
-from fastapi_audit.evidence.live.statuses import UNHANDLED
+from fastapi_audit.evidence.live.statuses import NOT_REACHED, UNHANDLED
 from fastapi_audit.model import Observation
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.live import contract
     from fastapi_audit.evidence.live.crashes import Crash
 
+OK, REDIRECTED = 200, 300
+REFUSED = frozenset({401, 403})
 SHARE_OF_REQUESTS = 5
 """A fifth of all that a probe may send."""
 SHARE_OF_TIME = 0.35
@@ -39,6 +41,25 @@ class ExaminedOperation:
     crash: "Crash | None"
     ignored_auth: Observation | None
     broken_schema: Observation | None
+    statuses: frozenset[int] = frozenset()
+    """Of its answers."""
+    secured: bool = False
+    """Whether its description says that it asks for credentials."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether a handler has answered: what is refused before says nothing of it."""
+        return bool(self.statuses - NOT_REACHED)
+
+    @property
+    def went_well(self) -> bool:
+        """Whether a request got what it asked for, which is what a description promises."""
+        return any(OK <= status < REDIRECTED for status in self.statuses)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether a request was served, or refused for its credentials."""
+        return self.went_well or bool(self.statuses & REFUSED)
 
 
 async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
@@ -66,15 +87,20 @@ async def observe(session: Session) -> AsyncIterator[ExaminedOperation]:
     budget.requests += examined.requests
     broken = {each.operation: each for each in examined.operations}
     crashes = {each.operation: each for each in await _crashes(session, examined.operations)}
+    secured = {each.key for each in session.operations if each.secured}
     for operation in sorted(broken.keys() | crashes.keys()):
         yield ExaminedOperation(
             operation,
             crashes.get(operation),
             _seen(broken.get(operation), contract.IGNORED_AUTH),
             _seen(broken.get(operation), contract.SCHEMA_BROKEN),
+            broken[operation].statuses if operation in broken else frozenset(),
+            operation in secured,
         )
     if examined.reason:
         raise NotPossible(examined.reason)
+    possible = sum(len(METHODS & item.keys()) for item in question.document["paths"].values())
+    session.looked_at(ExaminedOperation, len(broken), max(possible, len(broken)), max(possible, len(broken)))
 
 
 async def _crashes(session: Session, examined: Sequence["contract.ExaminedOperation"]) -> "list[Crash]":

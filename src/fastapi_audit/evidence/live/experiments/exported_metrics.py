@@ -49,6 +49,8 @@ class ExportedMetrics:
     target_ms: float = 0.0
     api_keys: bool = False
     """Whether the service says that its clients have API keys."""
+    alone: str = ""
+    """Why no series could be seen to fall from scrape to scrape, though workers may count for themselves."""
 
     @property
     def absent(self) -> Exchange | None:
@@ -60,6 +62,13 @@ class ExportedMetrics:
         """One of the six, as far as it is measurable."""
         found = (each for each in self.figures if each.name == name and each.source)
         return next(found, None) if self.scrape else None
+
+    def unknown(self, name: str) -> str:
+        """Why one of the six is not known or not decided; empty where it is."""
+        if self.scrape is None:
+            return self.unreadable
+        found = (each for each in self.figures if each.name == name)
+        return next((each.reason for each in found if each.verdict in (None, Verdict.INCONCLUSIVE)), "")
 
     @property
     def rows(self) -> Iterator[ExportedFigure]:
@@ -108,6 +117,7 @@ async def observe(session: Session) -> AsyncIterator[ExportedMetrics]:
         jump=scraping.jump([*([each] for each in readings), *rounds]) if _is_one_machine(session) else None,
         target_ms=target.p95_ms,
         api_keys=await _has_api_keys(session),
+        alone=_alone(session),
     )
 
 
@@ -170,6 +180,12 @@ async def _after(session: Session, path: str) -> AsyncIterator[list[Exchange]]:
 def _is_one_machine(session: Session) -> bool:
     """Behind another host's name may stand replicas, which Prometheus scrapes one by one."""
     return session.server is not None or not session.probing.permissions.hosts
+
+
+def _alone(session: Session) -> str:
+    if session.probing.start is not None and session.probing.start.workers == 1:
+        return "the server has one process: start as many as in production with --workers"
+    return "" if _is_one_machine(session) else "behind another host may stand replicas, which are scraped one by one"
 
 
 async def _has_api_keys(session: Session) -> bool:

@@ -34,16 +34,21 @@ class ForeignObject:
 
 async def observe(session: Session) -> AsyncIterator[ForeignObject]:
     """Compares the lists of both users, then asks for what differs."""
-    for listing, one in [*_pairs(session)][:MOST_LISTS]:
+    pairs = [*_pairs(session)]
+    seen = set()
+    for listing, one in pairs[:MOST_LISTS]:
         own, foreign = await session.call(listing), await session.call(listing, identity=session.second)
         if not own.ok or not foreign.ok:
             continue
         shown = set(_names(foreign, one))
         only = [name for name in dict.fromkeys(_names(own, one)) if name not in shown]
         for name in only[:MOST_OBJECTS]:
-            seen = await _asked(session, one, name)
-            if seen is not None:
-                yield seen
+            asked = await _asked(session, one, name)
+            if asked is not None:
+                seen.add(one)
+                yield asked
+    # Lists that show both users the same, or nothing, leave nothing to ask for.
+    session.looked_at(ForeignObject, len(seen), len(pairs[:MOST_LISTS]), len(pairs))
 
 
 async def _asked(session: Session, one: ServedOperation, name: str) -> ForeignObject | None:

@@ -53,6 +53,11 @@ class HealthAnswer:
         """What it tells of the inside of the service."""
         return told_of_the_inside(self.exchange.text)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it was answered, and by more than a refusal."""
+        return self.exchange.answered and not self.refused
+
 
 @dataclass(frozen=True, slots=True)
 class HealthAnswers:
@@ -63,6 +68,14 @@ class HealthAnswers:
     """Usual paths that are not there."""
     perhaps: tuple[str, ...]
     """Described operations that may be health checks by another name."""
+
+    @property
+    def untold(self) -> str:
+        """Why nothing is known of what a health check answers; empty where one does."""
+        if not self.answers:
+            return "no health check was found"
+        told = any(each.is_told for each in self.answers)
+        return "" if told else f"`{self.answers[0].operation}` tells a stranger nothing"
 
     @property
     def serves_anybody(self) -> HealthAnswer | None:

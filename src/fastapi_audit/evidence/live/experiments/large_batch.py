@@ -53,19 +53,18 @@ async def observe(session: Session) -> AsyncIterator[LargeBatch]:
     """Sends batches whose last item cannot be valid, a short one first: no operation gets to see them."""
     if not session.operations:
         raise NotPossible(session.no_operations or NO_OPERATIONS)
-    asked = 0
-    for operation in session.callable_operations:
-        item, place = _batch(operation)
-        path = operation.path()
-        if item is None or path is None or asked >= MOST_OPERATIONS:
-            continue
-        asked += 1
+    taking = [each for each in session.callable_operations if _batch(each)[0] is not None and each.path() is not None]
+    seen = 0
+    for operation in taking[:MOST_OPERATIONS]:
+        (item, place), path = _batch(operation), operation.path() or operation.template
         items = min(ITEMS, LARGEST // len(json.dumps(item)))
         few = await _send(session, operation, path, _body(operation, place, [item, []]))
         if items < FEWEST or few.status not in REFUSED:
             continue
         many = await _send(session, operation, path, _body(operation, place, [*[item] * items, []]))
+        seen += 1
         yield LargeBatch(operation.key, items, many, place)
+    session.looked_at(LargeBatch, seen, len(taking[:MOST_OPERATIONS]), len(taking))
 
 
 def _batch(operation: ServedOperation) -> tuple[dict[str, Any] | None, str]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.operations import Parameter, ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, Phase, Session
 
 NAMES = frozenset({"limit", "size", "page_size", "per_page", "take", "pagesize", "max_results", "top_k"})
@@ -43,18 +44,23 @@ class LargePage:
 
 async def observe(session: Session) -> AsyncIterator[LargePage]:
     """Asks every operation that has a page size without an upper bound."""
-    asked = 0
-    for operation in session.safe_operations:
-        sizes = [each for each in operation.parameters if each.name.lower() in NAMES and each.place == "query"]
-        free = [each for each in sizes if each.kind == "integer" and each.maximum is None]
-        if not free or asked >= MOST_OPERATIONS:
-            continue
-        asked += 1
+    taking = [each for each in session.safe_operations if _free(each)]
+    seen = 0
+    for operation in taking[:MOST_OPERATIONS]:
+        free = _free(operation)
         plain = await session.call(operation)
         path = operation.path(**{free[0].name: str(ASKED)})
         if plain.ok and path is not None:
             large = await session.exchange("GET", path, headers=session.headers_of(operation), body_limit=BODY_LIMIT)
+            seen += 1
             yield LargePage(operation.key, free[0].name, large, plain)
+    session.looked_at(LargePage, seen, len(taking[:MOST_OPERATIONS]), len(taking))
+
+
+def _free(operation: ServedOperation) -> list[Parameter]:
+    """Its page sizes without an upper bound."""
+    sizes = [each for each in operation.parameters if each.name.lower() in NAMES and each.place == "query"]
+    return [each for each in sizes if each.kind == "integer" and each.maximum is None]
 
 
 def _longest(exchange: Exchange) -> int:

@@ -73,6 +73,7 @@ async def observe(session: Session) -> AsyncIterator[LeftSocket]:
         message = "the application has no WebSocket, or none is known"
         raise NotPossible(message)
     pending = [*templates[:MOST_SOCKETS]]
+    seen = 0
     while pending:
         if session.client.budget.seconds_left < SECONDS:
             message = "too little time is left to start another server; raise --max-time"
@@ -83,7 +84,9 @@ async def observe(session: Session) -> AsyncIterator[LeftSocket]:
             while pending and server.process.poll() is None:
                 left = await _left(session, server, pending.pop(0))
                 if left is not None:
+                    seen += 1
                     yield left
+    session.looked_at(LeftSocket, seen, len(templates[:MOST_SOCKETS]), len(templates), "WebSockets")
 
 
 @contextmanager

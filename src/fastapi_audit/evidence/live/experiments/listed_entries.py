@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi_audit.evidence.live.exchange import Exchange
+from fastapi_audit.evidence.live.experiments.large_page import NAMES
 from fastapi_audit.evidence.live.session import Experiment, Session
 
 MOST_OPERATIONS = 40
@@ -21,6 +22,8 @@ class ListedEntries:
     entries: int
     """Objects of the longest list of the answer: the body itself, or directly below it."""
     exchange: Exchange
+    paged: bool = False
+    """Whether it takes the size of a page."""
 
     @property
     def is_whole(self) -> bool:
@@ -34,10 +37,15 @@ class ListedEntries:
 
 async def observe(session: Session) -> AsyncIterator[ListedEntries]:
     """Calls every operation that may be called, once."""
-    for operation in [*session.safe_operations][:MOST_OPERATIONS]:
+    operations = [*session.safe_operations]
+    seen = 0
+    for operation in operations[:MOST_OPERATIONS]:
         exchange = await session.call(operation)
+        seen += exchange.status == OK
         if exchange.status == OK and (entries := _entries(exchange)):
-            yield ListedEntries(operation.key, entries, exchange)
+            paged = any(each.name.lower() in NAMES for each in operation.parameters)
+            yield ListedEntries(operation.key, entries, exchange, paged)
+    session.looked_at(ListedEntries, seen, len(operations[:MOST_OPERATIONS]), len(operations))
 
 
 def _entries(exchange: Exchange) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
-from fastapi_audit.evidence.live.statuses import UNHANDLED
+from fastapi_audit.evidence.live.statuses import NOT_REACHED, UNHANDLED
 from fastapi_audit.model import LatencyRow, Verdict
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class MeasuredLatency:
     def always_fails(self) -> bool:
         """Whether no request of the operation went well: it is broken, whatever the pace."""
         return self.row.errors == self.row.samples
+
+    @property
+    def reached(self) -> bool:
+        """Whether a handler has answered: what is refused before says nothing of it."""
+        return any(status not in NOT_REACHED for status in self.statuses)
 
     @property
     def always_crashes(self) -> bool:

@@ -36,13 +36,17 @@ class MetricsAnswer:
 async def observe(session: Session) -> AsyncIterator[MetricsAnswer]:
     """Asks the usual paths, and those of described operations whose name ends so."""
     described = [x.template for x in session.safe_operations if ENDS.search(x.template) and "{" not in x.template]
-    for path in [*dict.fromkeys((*USUAL, *described))][:MOST_PATHS]:
+    paths = [*dict.fromkeys((*USUAL, *described))]
+    seen = 0
+    for path in paths[:MOST_PATHS]:
         exchange = await session.get(path, identity=NOBODY)
+        seen += exchange.answered
         # A mounted application has its slash: the path without it leads there.
         template = path.rstrip("/")
         answer = MetricsAnswer(f"GET {template}", exchange, session.server is not None)
         if answer.shown or answer.refused:
             yield answer
+    session.looked_at(MetricsAnswer, seen, len(paths[:MOST_PATHS]), len(paths), "paths")
 
 
 OK = 200

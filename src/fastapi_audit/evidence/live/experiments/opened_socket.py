@@ -55,6 +55,8 @@ class OpenedSocket:
     """What the log has of it; empty for a server that we did not start."""
     after_goodbye: str
     """What the log has after the user left in peace."""
+    logged: bool = False
+    """Whether there is a log to read."""
 
     @property
     def serves_nobody(self) -> Exchange | None:
@@ -112,6 +114,8 @@ async def observe(session: Session) -> AsyncIterator[OpenedSocket]:
         raise NotPossible(message)
     for template in templates[:MOST_SOCKETS]:
         yield await _opened(session, template)
+    asked = len(templates[:MOST_SOCKETS])
+    session.looked_at(OpenedSocket, asked, asked, len(templates), "WebSockets")
 
 
 async def _opened(session: Session, template: str) -> OpenedSocket:
@@ -150,6 +154,7 @@ async def _opened(session: Session, template: str) -> OpenedSocket:
         any(name.lower() == "cookie" for name, _ in user.headers),
         after_broken,
         after_goodbye,
+        session.server is not None,
     )
 
 

@@ -61,10 +61,13 @@ async def observe(session: Session) -> AsyncIterator[ReadAnswer]:
     """Reads every operation that may be called, and those with a tag again."""
     # What a monitoring system reads, next door, need not be short.
     read = [each for each in session.safe_operations if not NOT_FOR_USERS.fullmatch(each.template)]
+    seen = 0
     for operation in read[:MOST_OPERATIONS]:
         first = await session.call(operation, COMPRESSED)
         if first.ok:
+            seen += 1
             yield ReadAnswer(operation.key, first, tuple([each async for each in _again(session, operation, first)]))
+    session.looked_at(ReadAnswer, seen, len(read[:MOST_OPERATIONS]), len(read))
 
 
 async def _again(session: Session, operation: ServedOperation, first: Exchange) -> AsyncIterator[Exchange]:

@@ -31,18 +31,21 @@ class RejectedSecret:
 
 async def observe(session: Session) -> AsyncIterator[RejectedSecret]:
     """Sends a list where a secret belongs: no operation gets to see that."""
-    asked = 0
-    for operation in session.callable_operations:
-        secrets = [name for name in operation.texts if SECRET_FIELD.fullmatch(name)]
-        path = operation.path()
-        if not secrets or path is None or asked >= MOST_OPERATIONS:
-            continue
-        asked += 1
+    taking = [each for each in session.callable_operations if _secrets(each) and each.path() is not None]
+    seen = 0
+    for operation in taking[:MOST_OPERATIONS]:
+        secrets, path = _secrets(operation), operation.path() or operation.template
         body = {**_body(operation), **{name: [INVENTED] for name in secrets}}
         headers = (*session.headers_of(operation), ("Content-Type", "application/json"))
         exchange = await session.exchange(operation.method, path, headers=headers, content=json.dumps(body).encode())
         if exchange.status in REFUSED:
+            seen += 1
             yield RejectedSecret(operation.key, secrets[0], exchange)
+    session.looked_at(RejectedSecret, seen, len(taking[:MOST_OPERATIONS]), len(taking))
+
+
+def _secrets(operation: ServedOperation) -> list[str]:
+    return [name for name in operation.texts if SECRET_FIELD.fullmatch(name)]
 
 
 def _body(operation: ServedOperation) -> dict[str, object]:

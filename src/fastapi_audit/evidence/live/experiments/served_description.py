@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import SCHEMA_LIMIT, read_operations
 from fastapi_audit.evidence.live.session import NOBODY, Experiment, Session
+from fastapi_audit.evidence.live.statuses import SERVER_ERROR
 
 PAGES = ("/docs", "/redoc")
 MARKS = ("swagger-ui", "redoc")
@@ -26,6 +27,11 @@ class ServedDescription:
     def shown_pages(self) -> tuple[Exchange, ...]:
         """The pages that are really there: some services answer 200 to everything."""
         return tuple(each for each in self.pages if each.ok and any(mark in each.text for mark in MARKS))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether each was answered, and by no error of the server."""
+        return all(0 < each.status < SERVER_ERROR for each in (self.schema, *self.pages))
 
     @property
     def hidden(self) -> bool:

@@ -39,10 +39,19 @@ async def observe(session: Session) -> AsyncIterator[SessionCookie]:
     if not session.operations:
         raise NotPossible(session.no_operations or NO_OPERATIONS)
     known = [each for each in session.callable_operations if each.path() is not None]
+    well, found = 0, False
     for operation in known[:MOST_OPERATIONS]:
         exchange = await session.call(operation)
+        well += exchange.ok
         for name, flags in _cookies(exchange):
+            found = True
             yield SessionCookie(operation.key, name, flags, over_tls, exchange)
+    if not found and well < len(session.operations):
+        message = (
+            f"no session cookie came from the {well} of {len(session.operations)} operations that answered well; a "
+            "login is called with --mutating"
+        )
+        raise NotPossible(message)
 
 
 def _cookies(exchange: Exchange) -> Iterator[tuple[str, frozenset[str]]]:

@@ -32,17 +32,21 @@ class SharedAnswer:
 
 async def observe(session: Session) -> AsyncIterator[SharedAnswer]:
     """Asks as the first user, as the second, and as both past the cache."""
-    for operation in [*session.safe_operations][:MOST_OPERATIONS]:
+    operations = [*session.safe_operations]
+    seen = 0
+    for operation in operations[:MOST_OPERATIONS]:
         first = await session.call(operation)
         second = await session.call(operation, identity=session.second)
         if not first.ok or not second.ok or len(first.body) < SHORTEST:
             continue
+        seen += 1
         made = await session.call(operation, FRESH, identity=session.second)
         own = await session.call(operation, FRESH)
         again = await session.call(operation, FRESH, identity=session.second)
         # What differs from request to request, such as a clock, says nothing of users.
         if made.ok and own.body == first.body and made.body == again.body != own.body:
             yield SharedAnswer(operation.key, first, second, made)
+    session.looked_at(SharedAnswer, seen, len(operations[:MOST_OPERATIONS]), len(operations))
 
 
 experiment = Experiment(SharedAnswer, observe, needs_operations=True, needs_second=True)

@@ -61,6 +61,8 @@ async def observe(session: Session) -> AsyncIterator[Shutdown]:
         message = "too little time is left to see it stop; raise --max-time"
         raise NotPossible(message)
     operation, before = await _slow(session)
+    if operation is None:
+        session.extents[Shutdown] = f"no request was under way: none takes {SLOW_SECONDS:g} s"
     printed = session.server.printed
     during = asyncio.create_task(session.call(operation)) if operation else None
     await asyncio.sleep(AHEAD_SECONDS)

@@ -51,6 +51,8 @@ async def observe(session: Session) -> AsyncIterator[SplitLimit]:
             if split is not None:
                 found += 1
                 yield split
+    if start is None and found:
+        session.extents[SplitLimit] = f"{len(connections.sessions)} connections; how many workers answer is not known"
     if not found:
         message = "no limit was met, or it was used up before"
         raise NotPossible(message)

@@ -68,6 +68,11 @@ class WaitBeside:
         return not self.watched or all(each.stalls for each in self.rounds)
 
     @property
+    def is_told(self) -> bool:
+        """Whether every request of every round was answered."""
+        return all(each.slow.answered and each.fast.answered for each in self.rounds)
+
+    @property
     def streams(self) -> bool:
         """Whether its answer begins long before it ends."""
         return all(each.slow.first_byte_seconds < SHARE * each.slow.seconds for each in self.rounds)
@@ -122,6 +127,7 @@ async def observe(session: Session) -> AsyncIterator[WaitBeside]:
     timed, further = await _timed(session, removing, (begun + most - time.monotonic()) / 2)
     async for each in looking.beside(timed):
         yield each
+    session.looked_at(WaitBeside, len(looking.told) + len(looking.left), asked + further, len(possible))
     if asked + further < len(possible):
         why = "" if asked + further == MOST_OPERATIONS else "; raise --max-time"
         message = f"beside {asked + further} of {len(possible)} operations it was seen whether others wait{why}"
@@ -142,6 +148,8 @@ class _Looking:
     deadline: float
     left: list[str] = field(default_factory=list)
     """The slow operations that there was no time for."""
+    told: list[str] = field(default_factory=list)
+    """Those that were looked beside."""
 
     async def beside(self, timed: Mapping[ServedOperation, Exchange]) -> AsyncIterator[WaitBeside]:
         """Each operation that answered, given its first answer."""
@@ -149,8 +157,10 @@ class _Looking:
             if first.seconds < SLOW_SECONDS:
                 # A refusal is quick: it says nothing of the way that a good request takes.
                 if first.ok:
+                    self.told.append(operation.key)
                     yield WaitBeside(operation.key, self.at_rest)
             elif time.monotonic() + ROUNDS * first.seconds < self.deadline:
+                self.told.append(operation.key)
                 rounds = await _rounds(self.session, operation, self.fast, self.at_rest, self.watch)
                 yield WaitBeside(operation.key, self.at_rest, rounds, watched=self.watch is not None)
             else:
