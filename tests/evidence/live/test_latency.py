@@ -275,3 +275,53 @@ def test_a_histogram_counts_every_sample_below_its_bound() -> None:
     assert [bound for bound, count in classes if count] == [1.0, pytest.approx(1.189, abs=0.001), 8.0]
     assert sum(count for _, count in classes) == 4
     assert list(histogram([])) == []
+
+
+def test_what_a_limit_refuses_passes_no_target_and_is_named() -> None:
+    samples = tuple(Sample("GET /0", 0.02, 0.0, 200 if each < 30 else 429, each / 50) for each in range(500))
+
+    (_, own) = Sampling(samples, complete=True).rows(lambda _: Target(errors=0.01))
+
+    lift = "lift the limit of the service for the probe, or set a lower `rate`"
+    assert own.p95_verdict is own.error_verdict is Verdict.INCONCLUSIVE
+    assert own.p95_reason == f"30 of 500 requests went well, and fewer than 72 bound no P95: {lift}"
+    assert own.error_reason == (
+        "0 of 30 requests failed, 470 more were refused, which leaves up to 9.5 % possible; 299 without a failure "
+        f"would decide: {lift}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (None, "every request got no answer"),
+        (503, "every request got 503"),
+        (404, "every request got 404: give credentials with --header-file, or arguments in the configuration"),
+    ],
+)
+def test_what_never_goes_well_passes_no_target(status: int | None, why: str) -> None:
+    samples = tuple(Sample("GET /0", 0.02, 0.0, status, each / 50) for each in range(500))
+
+    (_, own) = Sampling(samples, complete=True).rows(lambda _: Target())
+
+    assert (own.p95_verdict, own.p95_reason) == (Verdict.INCONCLUSIVE, why)
+
+
+def test_few_requests_and_an_interval_about_the_target_are_told_apart() -> None:
+    def told(count: int, target_ms: float) -> str:
+        samples = tuple(Sample("GET /0", 0.001 * each, 0.0, 200, each / 5) for each in range(count))
+        (_, own) = Sampling(samples, complete=True).rows(lambda _: Target(p95_ms=target_ms))
+        return own.p95_reason
+
+    raised = "raise --max-requests and --max-time"
+    assert told(60, 200) == f"60 requests went well, and fewer than 72 bound no P95: {raised}"
+    assert told(200, 190) == f"the target lies within its 95 % interval: {raised}"
+    assert told(200, 500) == ""
+
+
+def test_a_target_without_any_error_is_never_decided_by_requests() -> None:
+    samples = tuple(Sample("GET /0", 0.02, 0.0, 200, each / 50) for each in range(500))
+
+    (_, own) = Sampling(samples, complete=True).rows(lambda _: Target(errors=0.0))
+
+    assert own.error_reason == "0 of 500 requests failed, which leaves up to 0.6 % possible"

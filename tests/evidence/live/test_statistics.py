@@ -5,7 +5,14 @@ import random
 
 import pytest
 
-from fastapi_audit.evidence.live.statistics import quantile, quantile_interval, rate_interval, verdict
+from fastapi_audit.evidence.live.statistics import (
+    fewest_for_quantile,
+    fewest_without_events,
+    quantile,
+    quantile_interval,
+    rate_interval,
+    verdict,
+)
 from fastapi_audit.model import Verdict
 
 
@@ -61,3 +68,12 @@ def test_the_quantile_of_few_samples_is_one_of_them() -> None:
     assert quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
     assert quantile([1.0, 2.0, 3.0, 4.0], 0.95) == 4.0
     assert math.isnan(quantile([], 0.5))
+
+
+def test_the_fewest_that_decide_are_the_first_whose_interval_is_bounded() -> None:
+    quantile, rate = fewest_for_quantile(0.95), fewest_without_events(0.001)
+
+    assert (quantile, rate) == (72, 2995)
+    assert math.isinf(quantile_interval([1.0] * (quantile - 1), 0.95)[1])
+    assert quantile_interval([1.0] * quantile, 0.95)[1] == 1.0
+    assert rate_interval(0, rate)[1] <= 0.001 < rate_interval(0, rate - 1)[1]

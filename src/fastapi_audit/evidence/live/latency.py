@@ -39,9 +39,8 @@ SLICES, FEWEST_SLICES = 10, 3
 """Of the time of a load; those in which something must be slow before it is called slow."""
 OWN_SHARE = 0.1
 """Of a target that our own machine may be late by, before it is too busy to tell who is slow."""
-REFUSAL = 400
+REFUSAL, TOO_MANY = 400, 429
 FEWEST_FOR_P95 = fewest_for_quantile(0.95)
-RAISE = "raise --max-requests and --max-time"
 ORDER_SEED = 17
 """Operations follow each other in a fixed random order, so that none keeps step with a periodic stall."""
 
@@ -179,10 +178,11 @@ class Sampling:
         _, high = rate_interval(made.errors, len(told))
         if high <= target.errors:
             return ""
-        failures = f"{made.errors} of {len(told)} requests failed, which leaves up to {high * 100:.2g} % possible"
+        refused = f", {len(samples) - len(told)} more were refused" if len(told) < len(samples) else ""
+        known = f"{made.errors} of {len(told)} requests failed{refused}, which leaves up to {high * 100:.2g} % possible"
         if not target.errors:
-            return failures
-        return f"{failures}; {fewest_without_events(target.errors):,} without a failure would decide: {RAISE}"
+            return known
+        return f"{known}; {fewest_without_events(target.errors):,} without a failure would decide: {_remedy(samples)}"
 
     def _is_ours(self, operations: Iterable[str], target: Target) -> bool:
         """Whether operations that are quick alone wait for a processor that others have, as our own requests do."""
@@ -223,16 +223,24 @@ def _barred(samples: Sequence[Sample], told: Sequence[Sample]) -> str:
         return ""
     statuses = sorted({each.status for each in samples if each.status})
     given = " or ".join(map(str, statuses)) if statuses else "no answer"
-    remedy = ": give credentials with --header-file, or arguments in the configuration"
     refused = any(not each.failed for each in samples)
-    return f"every request got {given}{remedy if refused else ''}"
+    return f"every request got {given}{f': {_remedy(samples)}' if refused else ''}"
 
 
 def _short_of_answers(samples: Sequence[Sample], well: Sequence[Sample], high: float) -> str:
     """Why the P95 may lie on either side of its target."""
     aside = f" of {len(samples)}" if len(well) < len(samples) else ""
-    few = f"{len(well)}{aside} requests went well, and fewer than {FEWEST_FOR_P95} bound no P95: {RAISE}"
-    return few if math.isinf(high) else f"the target lies within its 95 % interval: {RAISE}"
+    few = f"{len(well)}{aside} requests went well, and fewer than {FEWEST_FOR_P95} bound no P95"
+    return f"{few if math.isinf(high) else 'the target lies within its 95 % interval'}: {_remedy(samples)}"
+
+
+def _remedy(samples: Sequence[Sample]) -> str:
+    """What would let the next load decide."""
+    if any(each.status == TOO_MANY for each in samples):
+        return "lift the limit of the service for the probe, or set a lower `rate`"
+    if any(REFUSAL <= (each.status or 0) < SERVER_ERROR for each in samples):
+        return "give credentials with --header-file, or arguments in the configuration"
+    return "raise --max-requests and --max-time"
 
 
 def row(operation: str | None, samples: Sequence[Sample], target: Target) -> LatencyRow:
