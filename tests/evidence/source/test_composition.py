@@ -2,6 +2,7 @@
 
 from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -527,6 +528,97 @@ def test_middleware_runs_last_added_first_and_lists_inside(tmp_path: Path) -> No
         "GZipMiddleware",
         "TrustedHostMiddleware",
     ]
+
+
+BUILT = """\
+import os
+from functools import cache, lru_cache
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware as Zip
+from starlette.middleware.trustedhost import TrustedHostMiddleware as Hosts
+
+app, inner = FastAPI(), FastAPI()
+
+
+def setup(app):
+    app.add_middleware(Zip)
+
+
+@cache
+def setup_once(app):
+    app.add_middleware(Zip)
+
+
+@lru_cache(maxsize=None)
+def add_once(app, cls, size=1):
+    app.add_middleware(cls)
+
+
+"""
+ZIP, HOSTS = "GZipMiddleware", "TrustedHostMiddleware"
+
+
+@pytest.mark.parametrize(
+    ("code", "added"),
+    [
+        ("for each in [Zip, Hosts, Zip]: app.add_middleware(each)", [ZIP, HOSTS, ZIP]),
+        ("for each in {Zip, Hosts, Zip}: app.add_middleware(each)", [HOSTS, ZIP]),
+        ("for each in set([Zip, Zip]): app.add_middleware(each)", [ZIP]),
+        ("for each in {c for c in [Zip, Zip]}: app.add_middleware(each)", [ZIP]),
+        ("for each in {Zip: 1, Hosts: 2, Zip: 3}: app.add_middleware(each)", [HOSTS, ZIP]),
+        ("for each in [Zip, Zip]:\n    app.add_middleware(each)\n    break", [ZIP]),
+        ("for each in [Zip, Zip]:\n    if True:\n        break\n    app.add_middleware(each)", []),
+        ("for each in [Zip, Zip]:\n    for other in [1, 2]: break\n    app.add_middleware(each)", [ZIP, ZIP]),
+        ("for each in [Zip]:\n    break\nelse:\n    app.add_middleware(Hosts)", []),
+        ("for each in [Zip]:\n    pass\nelse:\n    app.add_middleware(Hosts)", [HOSTS]),
+        ("for each in (app, inner): setup(each)", [ZIP]),
+        ("setup(app)\nsetup(app)", [ZIP, ZIP]),
+        ("setup(app)\nsetup(inner)", [ZIP]),
+        ("setup_once(app)\nsetup_once(inner)\nsetup_once(app)", [ZIP]),
+        ("add_once(app, Zip)\nadd_once(app, Hosts)\nadd_once(app, Zip)\nadd_once(app, Zip, 2)", [ZIP, HOSTS, ZIP]),
+    ],
+)
+def test_middleware_is_counted_as_often_as_it_is_added(tmp_path: Path, code: str, added: list[str]) -> None:
+    """The same code is run: the application itself says how often."""
+    (tmp_path / "main.py").write_text(BUILT + code + "\n")
+    found: dict[str, Any] = {"__name__": "main"}
+    exec(BUILT + code, found)  # noqa: S102  our own code, to see what FastAPI makes of it
+    app = gather(Gathering(tmp_path, use_cache=False)).source.apps[0]
+    known = [each.name.rpartition(".")[2] for each in app.middleware if each.condition is None]
+
+    assert known == added
+    assert sorted(known) == sorted(each.cls.__name__ for each in found["app"].user_middleware)
+
+
+@pytest.mark.parametrize(
+    ("body", "conditions"),
+    [
+        ("if app.state.x: continue", ["not (app.state.x)", "not (app.state.x)"]),
+        ("if app.state.x: break", ["for each in [1, 2] and not (app.state.x)", "not (app.state.x)"]),
+        ("if app.state.x: print()", [None, None]),
+        ("if not app.state.x: raise ValueError", [None, None]),
+        (
+            "try:\n        app.state.x()\n        break\n    except ValueError: pass",
+            ["for each in [1, 2] and except ValueError", "except ValueError"],
+        ),
+    ],
+)
+def test_what_may_leave_a_loop_puts_a_condition_on_the_rest(
+    tmp_path: Path, body: str, conditions: list[str | None]
+) -> None:
+    (tmp_path / "main.py").write_text(f"{BUILT}for each in [1, 2]:\n    {body}\n    app.add_middleware(Zip)\n")
+    app = gather(Gathering(tmp_path, use_cache=False)).source.apps[0]
+
+    assert [each.condition for each in app.middleware] == conditions
+
+
+def test_no_application_has_thousands_of_middlewares(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(BUILT + "app.add_middleware(Zip)\n" * 1500)
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert len(source.apps[0].middleware) == 1000
+    assert [(each.kind, each.location and each.location.line) for each in source.unresolved] == [("middleware", 1025)]
 
 
 def test_what_is_given_to_the_constructor_is_known_as_what_is_added(tmp_path: Path) -> None:

@@ -61,6 +61,88 @@ rule = Rule(
             app.mount("/inner", inner)
             """
         ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from starlette.middleware.gzip import GZipMiddleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+            STACK = [
+                (GZipMiddleware, {}),
+                (TrustedHostMiddleware, {"allowed_hosts": ["example.com"]}),
+                (GZipMiddleware, {"minimum_size": 500}),
+            ]
+            app = FastAPI()
+            for middleware, options in STACK:
+                app.add_middleware(middleware, **options)  # finding
+            """
+        ),
+        Bad(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.gzip import GZipMiddleware
+
+            def setup(app: FastAPI) -> None:
+                app.add_middleware(GZipMiddleware)  # finding
+
+            def create() -> FastAPI:
+                app = FastAPI()
+                setup(app)
+                return app
+
+            app = create()
+            setup(app)
+            """
+        ),
+        Good(
+            """
+            from functools import cache
+
+            from fastapi import FastAPI
+            from fastapi.middleware.gzip import GZipMiddleware
+            from fastapi.middleware.trustedhost import TrustedHostMiddleware
+
+            def setup(app: FastAPI) -> None:
+                app.add_middleware(GZipMiddleware)
+
+            @cache
+            def protect(app: FastAPI) -> None:
+                app.add_middleware(TrustedHostMiddleware, allowed_hosts=["example.com"])
+
+            app, inner = FastAPI(), FastAPI()
+            for each in (app, inner):
+                setup(each)
+            protect(app)
+            protect(app)
+            app.mount("/inner", inner)
+
+            if __name__ == "__main__":
+                setup(app)
+            """
+        ),
+        Good(
+            """
+            from fastapi import FastAPI
+            from fastapi.middleware.gzip import GZipMiddleware
+            from fastapi.middleware.trustedhost import TrustedHostMiddleware
+
+            app = FastAPI()
+            for middleware in {GZipMiddleware, GZipMiddleware}:
+                app.add_middleware(middleware)
+
+            known = []
+            for middleware in [TrustedHostMiddleware, TrustedHostMiddleware]:
+                if middleware in known:
+                    continue
+                known.append(middleware)
+                app.add_middleware(middleware)
+
+            other = FastAPI()
+            for middleware in [GZipMiddleware, GZipMiddleware]:
+                other.add_middleware(middleware)
+                break
+            """
+        ),
     ],
 )
 
@@ -77,11 +159,14 @@ def stacks(app: App) -> Iterator[Finding]:
     for name in ONCE:
         same = [m for m in app.middleware if m.name == name and m.condition is None]
         for middleware in same[1:]:
-            if middleware.location != same[0].location:
-                yield middleware.finding(
-                    f"`{name.rpartition('.')[2]}` is installed a second time at line {same[0].location.line} of "
-                    f"`{same[0].location.path}`, outside of this one. Make it one call with all the options."
-                )
+            outer = same[0].location
+            where = f"at line {outer.line} of `{outer.path}`"
+            if middleware.location == outer:
+                where = "by this very call, as the loop or function that it stands in runs more than once"
+            yield middleware.finding(
+                f"`{name.rpartition('.')[2]}` is installed a second time {where}, outside of this one. Make it one call "
+                "with all the options."
+            )
 
 
 @rule.proof

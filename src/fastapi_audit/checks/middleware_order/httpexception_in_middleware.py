@@ -249,9 +249,12 @@ CAUGHT_BY = frozenset({*EXCEPTIONS, "Exception", "BaseException"})
 
 @rule.check
 def stack(middleware: Middleware) -> Iterator[Finding]:
-    outer = middleware.app.middleware[: middleware.position]
-    if any(_answers_exceptions(m) for m in outer):
-        return
+    found = list(_unanswered(middleware))
+    if found and not any(map(_answers_exceptions, middleware.app.middleware[: middleware.position])):
+        yield from found
+
+
+def _unanswered(middleware: Middleware) -> Iterator[Finding]:
     for function in middleware.functions:
         for raised in _raised(function):
             yield raised.finding(_message(raised.text.split("\n")[0]), fix=_fix(raised))

@@ -247,7 +247,9 @@ def call_builtin(  # noqa: C901, PLR0912  one table of builtins
             return _sorted(items, keywords)
         case "reversed", (Listing() as items,):
             return Listing("list", items.items[::-1], items.open_ended)
-        case (("list" | "tuple" | "set"), (Listing() as items,)):
+        case ("set", (Listing() as items,)):
+            return Listing.distinct(items.items, open_ended=items.open_ended)
+        case (("list" | "tuple"), (Listing() as items,)):
             return Listing("list", list(items.items), items.open_ended)
         case (("list" | "tuple" | "set" | "dict"), ()):
             return Table.of(keywords) if name == "dict" else Listing(name, [])

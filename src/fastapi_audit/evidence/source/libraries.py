@@ -160,6 +160,8 @@ _RETURNS = {
 
 ROUTE_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 
+CACHES = ("functools.lru_cache", "functools.cache")
+"""What answers for a function that is called with the same again."""
 APPLICATIONS = ("fastapi.FastAPI", "starlette.applications.Starlette")
 ROUTERS = ("fastapi.APIRouter", "starlette.routing.Router", "fastapi_utils.inferring_router.InferringRouter")
 DYNAMIC = "?"

@@ -1,9 +1,8 @@
 """Which calls a process makes only once: `global kept; if kept is None: kept = load()`, or a cache without a key."""
 
 from fastapi_audit.evidence.source.code import Call, Expression, Function, Module, Statement
+from fastapi_audit.evidence.source.libraries import CACHES
 from fastapi_audit.evidence.source.remembering import remembered
-
-CACHES = ("functools.lru_cache", "functools.cache")
 
 
 def runs_once(call: Call) -> bool:

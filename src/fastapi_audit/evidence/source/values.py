@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi_audit.evidence.source import syntax
+from fastapi_audit.evidence.source.libraries import CACHES
 from fastapi_audit.evidence.source.modules import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +63,15 @@ class Listing:
     open_ended: bool = False
     uncertain: set[int] = field(default_factory=set)
     """`id` of the items that were added under a condition."""
+
+    @classmethod
+    def distinct(cls, items: "Iterable[Value]", *, open_ended: bool = False) -> "Listing":
+        """A set, which has what is known to be equal once."""
+        known: dict[object, Value] = {}
+        for item in items:
+            is_plain = isinstance(item, External) or (isinstance(item, Constant) and isinstance(item.value, str | int))
+            known.setdefault(item if is_plain else id(item), item)
+        return cls("set", list(known.values()), open_ended)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +130,12 @@ class FunctionValue:
 
     def bound(self, receiver: "Value") -> "FunctionValue":
         return FunctionValue(self.node, self.scope, self.owner, receiver, self.decorators)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether a cache of the standard library answers for it when it is called with the same again."""
+        made = (d.cls if isinstance(d, Instance) else d for d in self.decorators)
+        return any(isinstance(d, External) and d.name.removesuffix("()") in CACHES for d in made)
 
     def is_decorated(self, *names: str) -> bool:
         return any(isinstance(d, External) and d.name in names for d in self.decorators)

@@ -16,7 +16,10 @@ from fastapi_audit.evidence.source.values import (
     Unknown,
     literal,
 )
+from fastapi_audit.model import Unresolved
 
+MOST_MIDDLEWARE = 1000
+"""Each is a call within the one before: with more, Python's own limit ends every request."""
 _UNKNOWN = Instance(External("starlette.middleware.Middleware"))
 """What stands in a list of middleware and only running would tell."""
 
@@ -29,6 +32,7 @@ class Wrapping:
         self.source = source
         self.added: list[Middleware] = []
         self.listed: list[Middleware] = []
+        self.is_full = False
 
     def constructor(self) -> None:
         """`FastAPI(middleware=[…], routes=[…], exception_handlers={…})`."""
@@ -59,9 +63,9 @@ class Wrapping:
             case "add_middleware":
                 cls = entry.argument("middleware_class", 0) or Unknown()
                 options = {k: v for k, v in entry.keywords.items() if k != "middleware_class"}
-                self.added.append(Middleware(entry, self.app, self.source, cls, options))
+                self._add(Middleware(entry, self.app, self.source, cls, options))
             case "middleware":
-                self.added.append(Middleware(entry, self.app, self.source, entry.handler or Unknown()))
+                self._add(Middleware(entry, self.app, self.source, entry.handler or Unknown()))
             case "exception_handler" | "add_exception_handler":
                 exception = entry.argument("exc_class_or_status_code", 0) or Unknown()
                 handler = entry.handler if entry.method == "exception_handler" else entry.argument("handler", 1)
@@ -71,12 +75,20 @@ class Wrapping:
             case _:
                 self._foreign(entry)
 
+    def _add(self, middleware: Middleware) -> None:
+        if len(self.added) < MOST_MIDDLEWARE:
+            self.added.append(middleware)
+        elif not self.is_full:
+            self.is_full = True
+            why = f"an application has more than {MOST_MIDDLEWARE} middlewares: the rest was not looked at"
+            self.app.unresolved.append(Unresolved("middleware", why, middleware.location))
+
     def _foreign(self, entry: Registration) -> None:
         """What well-known libraries do to an application that they are given."""
         self.app.handed_to.append(entry)
         if entry.method == "prometheus_fastapi_instrumentator.Instrumentator.instrument":
             cls = External("prometheus_fastapi_instrumentator.middleware.PrometheusInstrumentatorMiddleware")
-            self.added.append(Middleware(entry, self.app, self.source, cls))
+            self._add(Middleware(entry, self.app, self.source, cls))
         elif entry.method == "prometheus_fastapi_instrumentator.Instrumentator.expose":
             given = literal(entry.keywords.get("endpoint"))
             route = Route(

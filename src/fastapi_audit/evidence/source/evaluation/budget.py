@@ -17,6 +17,24 @@ MOST_ROUNDS = 400
 """Elements of a loop that are followed one by one."""
 
 
+STEPS_A_REGISTRATION = 30
+"""What is registered is looked at again and again."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """One `for` or `while` being read."""
+
+    conditions: int = 0
+    """How many conditions it stands under."""
+    may_raise: int = 0
+    """How many bodies of `try` are being read in it."""
+    ended: bool = False
+    """Whether a `break` has certainly ended it."""
+    left: bool = False
+    """Whether a `break` may have ended it."""
+
+
 @dataclass(slots=True)
 class Frame:
     """One function being read."""

@@ -14,7 +14,7 @@ from fastapi_audit.evidence.source.evaluation import (
     inference,
     names,
 )
-from fastapi_audit.evidence.source.evaluation.budget import MOST_STEPS, ExhaustedError, Frame, LongEnoughError
+from fastapi_audit.evidence.source.evaluation.budget import MOST_STEPS, ExhaustedError, Frame, LongEnoughError, Loop
 from fastapi_audit.evidence.source.evaluation.expressions import EXPRESSIONS
 from fastapi_audit.evidence.source.evaluation.statements import STATEMENTS
 from fastapi_audit.evidence.source.modules import Modules, SourceFile
@@ -31,6 +31,8 @@ class Following:
     stack: list[object] = field(default_factory=list)
     called: set[int] = field(default_factory=set)
     times: dict[int, int] = field(default_factory=dict)
+    kept: dict[tuple[object, ...], tuple[Value, object]] = field(default_factory=dict)
+    """What functions under a cache gave; what they were given is kept beside it, as its identity is the key."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class Evaluation:
         """The condition that an early `return` puts on the rest of its block."""
         self.steps = MOST_STEPS
         self.frames: list[Frame] = []
+        self.loops: list[Loop] = []
+        """Those that are being read, the innermost last."""
         self.following = Following()
         self.inferred = Inferred()
         self._scopes: dict[str, Scope] = {}

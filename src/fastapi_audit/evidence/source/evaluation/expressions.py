@@ -64,7 +64,7 @@ def _collection(evaluation: "Evaluation", node: syntax.Collection, scope: Scope)
             listing = joined(node.kind, [listing, value])
         else:
             listing.open_ended = True
-    return listing
+    return Listing.distinct(listing.items, open_ended=listing.open_ended) if node.kind == "set" else listing
 
 
 def _mapping(evaluation: "Evaluation", node: syntax.Mapping, scope: Scope) -> Value:
@@ -91,7 +91,10 @@ def _comprehension(evaluation: "Evaluation", node: syntax.Comprehension, scope: 
     if node.kind == "dict":
         pairs = [(r[0].value, r[1]) for r in rows if isinstance(r[0], Constant)]
         return Table(dict(pairs), open_ended=not complete or len(pairs) < len(rows))
-    return Listing("set" if node.kind == "set" else "list", [r[0] for r in rows], open_ended=not complete)
+    items = [r[0] for r in rows]
+    if node.kind == "set":
+        return Listing.distinct(items, open_ended=not complete)
+    return Listing("list", items, open_ended=not complete)
 
 
 def _generate(

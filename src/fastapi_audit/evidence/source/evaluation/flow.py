@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
 
 
+_VALUES = (ClassValue, External, FunctionValue, Instance)
+"""What a key of a dict may be beside literals."""
+
+
 def truth(value: Value) -> bool | None:
     """Whether a value is true; `None` when only running would tell."""
     match value:
@@ -51,7 +55,8 @@ def elements(value: Value) -> Iterator[tuple[Value, bool]]:
             if value.open_ended:
                 yield Unknown("an element"), False
         case Table():
-            yield from ((Constant(key), True) for key in list(value.items)[:MOST_ROUNDS])
+            keys = list(value.items)[:MOST_ROUNDS]
+            yield from ((k if isinstance(k, _VALUES) else Constant(k), True) for k in keys)
         case Constant(value=str() as text):
             yield from ((Constant(c), True) for c in text[:MOST_ROUNDS])
         case ClassValue() if not value.externals().isdisjoint({"enum.Enum", "enum.StrEnum", "enum.IntEnum"}):

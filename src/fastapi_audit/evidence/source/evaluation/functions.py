@@ -50,6 +50,9 @@ def call_function(
         lost(evaluation, function, args, keywords, site)
         return evaluation.returned(function)
     evaluation.following.called.add(id(node))
+    key = (id(node), *(v if isinstance(v, Constant) else id(v) for v in (*args, *keywords.values())))
+    if function.is_cached and key in evaluation.following.kept:
+        return evaluation.following.kept[key][0]
     scope = Scope(function.file, function.scope, function=function)
     bind_parameters(evaluation, function, args, keywords, scope)
     frame = Frame(function, MOST_STEPS_A_CALL)
@@ -63,6 +66,8 @@ def call_function(
         evaluation.frames.pop()
         evaluation.following.stack.pop()
     result = _result(evaluation, function, frame.returned)
+    if function.is_cached and any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in args):
+        evaluation.following.kept[key] = result, (args, keywords)
     is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
     return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
 

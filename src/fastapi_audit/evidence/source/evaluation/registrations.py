@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from fastapi_audit.evidence.source.evaluation.budget import STEPS_A_REGISTRATION
 from fastapi_audit.evidence.source.libraries import APPLICATIONS, ROUTE_METHODS, ROUTERS
 from fastapi_audit.evidence.source.values import Constant, External, Instance, Listing, Registration, Site, Value
 
@@ -54,5 +55,6 @@ def record(
 ) -> None:
     if not evaluation.composing or (target.site is not None and target.site.file.path in evaluation.closed):
         return
+    evaluation.steps -= STEPS_A_REGISTRATION
     entry = Registration(method, args, keywords, site, handler, tuple(evaluation.conditions), evaluation.stage)
     target.registrations.append(entry)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.assignments import assign, bind
+from fastapi_audit.evidence.source.evaluation.budget import Loop
 from fastapi_audit.evidence.source.evaluation.definitions import define_class, define_function
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
 from fastapi_audit.evidence.source.evaluation.imports import note_import, read_import
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
 
 
-def _jump(_evaluation: "Evaluation", node: syntax.Jump, _scope: Scope) -> bool:
+def _jump(evaluation: "Evaluation", node: syntax.Jump, _scope: Scope) -> bool:
+    if node.kind == "break" and evaluation.loops:
+        loop = evaluation.loops[-1]
+        certain = len(evaluation.conditions) == loop.conditions and not loop.may_raise
+        loop.ended, loop.left = loop.ended or certain, True
     return node.kind != "pass"
 
 
@@ -53,7 +58,8 @@ def _if(evaluation: "Evaluation", node: syntax.If, scope: Scope) -> bool:
     with evaluation.under(text):
         ended = evaluation.run(node.body, scope)
     if not node.orelse:
-        if ended and evaluation.frames and len(evaluation.frames[-1].returned) > returned:
+        went = isinstance(node.body[-1], syntax.Jump)
+        if ended and (went or (evaluation.frames and len(evaluation.frames[-1].returned) > returned)):
             evaluation.guard = f"not ({text})"
         return False
     with evaluation.under(f"not ({text})"):
@@ -61,18 +67,29 @@ def _if(evaluation: "Evaluation", node: syntax.If, scope: Scope) -> bool:
 
 
 def _loop(evaluation: "Evaluation", node: syntax.Loop, scope: Scope) -> bool:
-    if node.target is None:
-        with evaluation.under(None):
+    evaluation.loops.append(Loop())
+    try:
+        if node.target is None:
             evaluation.run(node.body, scope)
-        return False
-    for element, known in elements(evaluation.evaluate(node.iterable, scope)):
-        bind(evaluation, node.target, element, scope)
-        with evaluation.under(
-            None if known else f"for {scope.file.source(node.target)} in {scope.file.source(node.iterable)}"
-        ):
-            evaluation.run(node.body, scope)
-    evaluation.run(node.orelse, scope)
+        else:
+            _each(evaluation, node, node.target, scope)
+    finally:
+        evaluation.loops.pop()
     return False
+
+
+def _each(evaluation: "Evaluation", node: syntax.Loop, target: syntax.Expr, scope: Scope) -> None:
+    loop = evaluation.loops[-1]
+    said = f"for {scope.file.source(target)} in {scope.file.source(node.iterable)}"
+    for element, known in elements(evaluation.evaluate(node.iterable, scope)):
+        bind(evaluation, target, element, scope)
+        with evaluation.under(None if known and not loop.left else said):
+            loop.conditions = len(evaluation.conditions)
+            evaluation.run(node.body, scope)
+        if loop.ended:
+            return
+    with evaluation.under(f"not ended: {said}" if loop.left else None):
+        evaluation.run(node.orelse, scope)
 
 
 def _with(evaluation: "Evaluation", node: syntax.With, scope: Scope) -> bool:
@@ -84,16 +101,30 @@ def _with(evaluation: "Evaluation", node: syntax.With, scope: Scope) -> bool:
 
 
 def _try(evaluation: "Evaluation", node: syntax.Try, scope: Scope) -> bool:
-    ended = evaluation.run(node.body, scope)
-    for handler in node.handlers:
-        kind = scope.file.source(handler.type) if handler.type is not None else "anything"
-        if handler.name:
-            scope.names[handler.name] = caught(evaluation, handler, scope)
-        with evaluation.under(f"except {kind}"):
-            evaluation.run(handler.body, scope)
+    loop = evaluation.loops[-1] if evaluation.loops and node.handlers else Loop()
+    loop.may_raise += 1
+    try:
+        ended = evaluation.run(node.body, scope)
+    finally:
+        loop.may_raise -= 1
+    goes_on = [condition for handler in node.handlers if (condition := _handler(evaluation, handler, scope))]
     if not ended:
         ended = evaluation.run(node.orelse, scope)
-    return evaluation.run(node.final, scope) or ended
+    if evaluation.run(node.final, scope):
+        return True
+    if ended and goes_on:
+        evaluation.guard = " or ".join(goes_on)
+        return False
+    return ended
+
+
+def _handler(evaluation: "Evaluation", handler: syntax.Handler, scope: Scope) -> str | None:
+    """Reads what an `except` does; its condition, unless the flow certainly ends in it."""
+    condition = f"except {scope.file.source(handler.type) if handler.type is not None else 'anything'}"
+    if handler.name:
+        scope.names[handler.name] = caught(evaluation, handler, scope)
+    with evaluation.under(condition):
+        return None if evaluation.run(handler.body, scope) else condition
 
 
 def _match(evaluation: "Evaluation", node: syntax.Match, scope: Scope) -> bool:
