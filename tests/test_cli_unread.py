@@ -174,6 +174,15 @@ def test_a_module_beside_an_application_without_packages_counts_when_it_is_impor
     assert known == {"orders.py": "unread", "old.py": "file"}
 
 
+def test_what_only_type_checkers_import_does_not_count(tmp_path: Path) -> None:
+    flat = MAIN.replace("from shop import orders", "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import shapes")
+    folder = written(tmp_path / "flat", {"main.py": flat, "shapes.py": BROKEN})
+    ran, told = scan(folder)
+
+    assert (ran.code, outcome(told, SOURCE_ONLY)) == (1, "pass")
+    assert [(each["kind"], each["location"]["path"]) for each in told["unresolved"]] == [("file", "shapes.py")]
+
+
 def test_findings_that_are_silenced_leave_no_pass(shop: Path) -> None:
     written(shop, {"shop/orders.py": BROKEN})
     _, told = scan(shop, "--ignore", "blocking-call")

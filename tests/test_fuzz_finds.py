@@ -154,6 +154,31 @@ def test_every_route_of_a_function_under_many_decorators_is_judged() -> None:
     assert len(audit.scorecard.routes) == 2000
 
 
+def test_a_few_lines_do_not_make_a_billion_routes(tmp_path: Path) -> None:
+    """Each router serves the one before it twice."""
+    routers = "r0 = APIRouter()\nr0.get('/')(print)\n" + "".join(
+        f"r{number + 1} = APIRouter()\n" + f"r{number + 1}.include_router(r{number}, prefix='/a')\n" * 2
+        for number in range(28)
+    )
+    program = b"from fastapi import APIRouter\n" + APPLICATION + routers.encode() + b"app.include_router(r28)\n"
+    (tmp_path / "main.py").write_bytes(program)
+    project = gather(Gathering(tmp_path, use_cache=False))
+
+    assert 1000 < len(project.routes) < 10_000
+    assert [each.kind for each in project.unresolved] == ["route"]
+    assert "there are 10,000 registrations before it" in project.unresolved[0].message
+
+
+@pytest.mark.parametrize("made", ["create_engine('sqlite://')", "FastAPI()", "app.add_exception_handler(a, print)"])
+def test_loops_in_loops_are_read_a_bounded_number_of_times(tmp_path: Path, made: str) -> None:
+    loops = f"for a in range(200):\n for b in range(200):\n  for c in range(200):\n   {made}\n"
+    (tmp_path / "main.py").write_bytes(b"from sqlalchemy import create_engine\n" + APPLICATION + loops.encode())
+    source = gather(Gathering(tmp_path, use_cache=False)).source
+
+    assert len(source.evaluation.instances) <= 20_001
+    assert len(source.apps[0].exception_handlers) <= 1000
+
+
 def test_classes_that_descend_from_thousands_take_no_quadratic_time() -> None:
     classes = "class A0: pass\n" + "".join(f"class A{number + 1}(A{number}): pass\n" for number in range(6000))
     audit = scan({"main.py": APPLICATION + classes.encode()})

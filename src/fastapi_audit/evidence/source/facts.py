@@ -18,7 +18,7 @@ from fastapi_audit.evidence.collecting import uncollected
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.syntax import COLUMNS, TAG, Raw
 
-VERSION = 5
+VERSION = 6
 """Raised with every change of what is extracted, so that old caches are not read."""
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -46,8 +46,10 @@ _COMMENT = re.compile(r"#\s*fastapi-audit:\s*(ignore(?:-file)?)(?:\[([^\]]*)\])?
 _NAME, _ATTRIBUTE = TAG[syntax.Name], TAG[syntax.Attribute]
 _CALL, _CONSTANT = TAG[syntax.Call], TAG[syntax.Constant]
 
-Facts = tuple[bytes, tuple[tuple[str, int], ...], tuple[Raw, ...], str]
-"""`(body, imported, comments, remark)`; `imported` is `(dotted, level)` for every import anywhere in the file.
+Facts = tuple[bytes, tuple[tuple[str, int, bool], ...], tuple[Raw, ...], str]
+"""`(body, imported, comments, remark)`; `imported` is `(dotted, level, for types)` for every import in the file.
+
+What is imported for types stands under `if TYPE_CHECKING:` only, and is not loaded when the program runs.
 
 The body is marshalled: as tuples it takes several times the room, and much of it is never looked into."""
 NO_BODY = b""
@@ -61,7 +63,10 @@ class _Noted:
 
     def begin(self) -> None:
         """Forgets the file before."""
-        self.imports: set[tuple[str, int]] = set()
+        self.imports: dict[tuple[str, int], bool] = {}
+        """What is imported; whether only type checkers do."""
+        self.for_types = False
+        """Whether what is read now stands under `if TYPE_CHECKING:`."""
         self.places: dict[int, int] = {}
         """Each place once: most nodes begin or end where another one does."""
         self.yields = False
@@ -86,7 +91,7 @@ def extract(source: bytes) -> Facts:
         return NO_BODY, (), (), f"cannot be parsed by Python {PYTHON}: {problem}"
     except RecursionError:
         return NO_BODY, (), (), "cannot be parsed: it is nested too deeply"
-    imported = tuple(sorted(_noted.imports))
+    imported = tuple(sorted((*name, for_types) for name, for_types in _noted.imports.items()))
     comments = tuple(_comments(source)) if b"fastapi-audit:" in source else ()
     return marshal.dumps(body) if body else NO_BODY, imported, comments, remark
 
@@ -371,14 +376,18 @@ def _walrus(node: ast.NamedExpr) -> Raw:
     return (TAG[syntax.Walrus], *_at(node), _expression(node.target), _expression(node.value))
 
 
+def _note(imported: Sequence[tuple[str, int]]) -> None:
+    for each in imported:
+        _noted.imports[each] = _noted.for_types and _noted.imports.get(each, True)
+
+
 def _import(node: ast.Import | ast.ImportFrom) -> Raw:
     names = tuple([(a.name, a.asname) for a in node.names])
     if isinstance(node, ast.Import):
-        _noted.imports.update([(name, 0) for name, _ in names])
+        _note([(name, 0) for name, _ in names])
         return (TAG[syntax.Import], *_at(node), None, 0, names)
     base = node.module or ""
-    _noted.imports.add((base, node.level))
-    _noted.imports.update([(f"{base}.{name}" if base else name, node.level) for name, _ in names])
+    _note([(base, node.level), *((f"{base}.{name}" if base else name, node.level) for name, _ in names)])
     return (TAG[syntax.Import], *_at(node), base, node.level, names)
 
 
@@ -427,7 +436,18 @@ def _declare(kind: str) -> Callable[[ast.Global | ast.Nonlocal], Raw]:
 
 
 def _if(node: ast.If) -> Raw:
-    return (TAG[syntax.If], *_at(node), _expression(node.test), _statements(node.body), _statements(node.orelse))
+    test, body, orelse = node.test, node.body, node.orelse
+    is_not = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    asked = test.operand if isinstance(test, ast.UnaryOp) and is_not else test
+    if getattr(asked, "attr", getattr(asked, "id", "")) != "TYPE_CHECKING":
+        return (TAG[syntax.If], *_at(node), _expression(test), _statements(body), _statements(orelse))
+    around = _noted.for_types
+    _noted.for_types = around or not is_not
+    first = _statements(body)
+    _noted.for_types = around or is_not
+    second = _statements(orelse)
+    _noted.for_types = around
+    return (TAG[syntax.If], *_at(node), _expression(test), first, second)
 
 
 def _loop(node: ast.For | ast.AsyncFor | ast.While) -> Raw:

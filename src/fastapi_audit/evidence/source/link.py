@@ -67,6 +67,14 @@ class Source(Nouns):
         return [self.modules.files[p] for p in sorted(self._behind(self.founding_files))]
 
     @property
+    def loaded_paths(self) -> set[str]:
+        """The paths of those that import statements load when the applications run; the rest is for type checkers.
+
+        What is named for them is application code all the same: many modules are loaded by a string elsewhere.
+        """
+        return self._behind(self.founding_files, for_types=False)
+
+    @property
     def founding_files(self) -> list[SourceFile]:
         """The files that make applications and that serve their routes."""
         made = [a.instance.site.file for a in self.apps if a.instance.site is not None]
@@ -82,7 +90,7 @@ class Source(Nouns):
         found |= self._behind([r.function.file for a in apps for r in a.all_routes if r.function is not None])
         return [m for m in self.application_modules if m.path in found]
 
-    def _behind(self, first: list[SourceFile]) -> set[str]:
+    def _behind(self, first: list[SourceFile], *, for_types: bool = True) -> set[str]:
         """The paths of these files and of all that they import, at any depth."""
         found: set[str] = set()
         pending = first
@@ -90,13 +98,13 @@ class Source(Nouns):
             file = pending.pop()
             if file.path not in found:
                 found.add(file.path)
-                pending.extend(self._imported(file))
+                pending.extend(self._imported(file, for_types=for_types))
         return found
 
-    def _imported(self, file: SourceFile) -> Iterator[SourceFile]:
-        for dotted, level in file.facts[1]:
+    def _imported(self, file: SourceFile, *, for_types: bool) -> Iterator[SourceFile]:
+        for dotted, level, only_for_types in file.facts[1]:
             target = self.modules.find(dotted, file, level)
-            if target is not None:
+            if target is not None and (for_types or not only_for_types):
                 yield target
 
     @cached_property

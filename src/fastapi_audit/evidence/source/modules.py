@@ -151,7 +151,7 @@ class Modules:
         """Names every file, once all are known."""
         packages = {str(PurePosixPath(p).parent) for p in paths if p.endswith("__init__.py")}
         self._folders = {str(parent) for p in paths for parent in PurePosixPath(p).parents}
-        imported = {name.partition(".")[0] for f in self.files.values() for name, level in f.facts[1] if not level}
+        imported = {name.partition(".")[0] for f in self.files.values() for name, level, _ in f.facts[1] if not level}
         for path, file in self.files.items():
             root, file.name = _dotted(path, packages, imported)
             top = file.name.partition(".")[0]

@@ -19,8 +19,8 @@ def told_apart(remarks: Sequence[Unresolved], source: Source) -> Iterator[Unreso
 
 
 def _of_the_application(unread: set[str], source: Source) -> Iterator[str]:
-    """What its modules import, and what lies in its packages; tests, examples and scripts only when imported."""
-    imported = {file.path for file in source.application_files}
+    """What its modules load, and what lies in its packages; tests, examples and scripts only when imported."""
+    imported = source.loaded_paths
     packages = {_outermost(file.path, source) for file in source.founding_files if not file.is_aside} - {None}
     for path in unread:
         if path in imported or (not is_aside(path) and _outermost(path, source) in packages):

@@ -60,7 +60,7 @@ class Module(Body):
     @cached_property
     def imports(self) -> frozenset[str]:
         """The dotted names that the file imports anywhere: `fastapi`, `fastapi.FastAPI`, `sqlalchemy.orm` …"""
-        return frozenset(name for name, level in self.file.facts[1] if level == 0)
+        return frozenset(name for name, level, _ in self.file.facts[1] if level == 0)
 
     def imports_any(self, *tops: str) -> bool:
         """Whether it imports one of these distributions' modules."""

@@ -24,6 +24,8 @@ from fastapi_audit.evidence.source.values import (
 from fastapi_audit.model import Unresolved
 
 DEEPEST_INCLUDE = 30
+MOST_REGISTRATIONS = 10_000
+"""Of one application, those of a router once for each time that it is included: a few lines can make billions."""
 
 
 @dataclass(slots=True)
@@ -44,13 +46,20 @@ class Routing:
         self.app = app
         self.source = source
         self.wrapping = wrapping
+        self.left = MOST_REGISTRATIONS
 
     def registrations(self, owner: Instance, path: Way) -> None:
         if owner.site is not None:
             given = owner.keywords.get("routes", NOTHING)
             self._route_objects(given, path, Registration("routes", (), {}, owner.site))
         for entry in list(owner.registrations):
-            self._registration(entry, owner, path)
+            if not self.left:
+                return
+            self.left -= 1
+            if not self.left:
+                self._lose("route", f"there are {MOST_REGISTRATIONS:,} registrations before it", entry)
+            else:
+                self._registration(entry, owner, path)
 
     def _registration(self, entry: Registration, owner: Instance, path: Way) -> None:  # noqa: C901, PLR0912  one table of methods
         method = entry.method

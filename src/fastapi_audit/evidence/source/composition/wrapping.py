@@ -3,7 +3,7 @@
 from fastapi_audit.evidence.source.code import Program
 from fastapi_audit.evidence.source.composition.applications import App
 from fastapi_audit.evidence.source.composition.middleware import Middleware
-from fastapi_audit.evidence.source.composition.registered import ExceptionHandler
+from fastapi_audit.evidence.source.composition.registered import ExceptionHandler, Registered
 from fastapi_audit.evidence.source.composition.routes import Route
 from fastapi_audit.evidence.source.values import (
     ClassValue,
@@ -20,6 +20,7 @@ from fastapi_audit.model import Unresolved
 
 MOST_MIDDLEWARE = 1000
 """Each is a call within the one before: with more, Python's own limit ends every request."""
+MOST_HANDLERS = 1000
 _UNKNOWN = Instance(External("starlette.middleware.Middleware"))
 """What stands in a list of middleware and only running would tell."""
 
@@ -69,19 +70,27 @@ class Wrapping:
             case "exception_handler" | "add_exception_handler":
                 exception = entry.argument("exc_class_or_status_code", 0) or Unknown()
                 handler = entry.handler if entry.method == "exception_handler" else entry.argument("handler", 1)
-                self.app.exception_handlers.append(
-                    ExceptionHandler(entry, self.app, self.source, exception, handler or Unknown())
-                )
+                self._answer(ExceptionHandler(entry, self.app, self.source, exception, handler or Unknown()))
             case _:
                 self._foreign(entry)
 
     def _add(self, middleware: Middleware) -> None:
         if len(self.added) < MOST_MIDDLEWARE:
             self.added.append(middleware)
-        elif not self.is_full:
+        else:
+            self._full(middleware, f"an application has more than {MOST_MIDDLEWARE} middlewares")
+
+    def _answer(self, handler: ExceptionHandler) -> None:
+        if len(self.app.exception_handlers) < MOST_HANDLERS:
+            self.app.exception_handlers.append(handler)
+        else:
+            self._full(handler, f"an application has more than {MOST_HANDLERS} exception handlers")
+
+    def _full(self, registered: Registered, why: str) -> None:
+        if not self.is_full:
             self.is_full = True
-            why = f"an application has more than {MOST_MIDDLEWARE} middlewares: the rest was not looked at"
-            self.app.unresolved.append(Unresolved("middleware", why, middleware.location))
+            said = f"{why}: the rest was not looked at"
+            self.app.unresolved.append(Unresolved("middleware", said, registered.location))
 
     def _foreign(self, entry: Registration) -> None:
         """What well-known libraries do to an application that they are given."""

@@ -19,12 +19,16 @@ MOST_ROUNDS = 400
 
 STEPS_A_REGISTRATION = 30
 """What is registered is looked at again and again."""
+MOST_NESTED_ROUNDS = 20_000
+"""The same for loops in loops, all together."""
 
 
 @dataclass(slots=True)
 class Loop:
     """One `for` or `while` being read."""
 
+    rounds: int = 1
+    """How often its body is read."""
     conditions: int = 0
     """How many conditions it stands under."""
     may_raise: int = 0

@@ -1,11 +1,12 @@
 """Statements, read in order: branches, loops and the conditions that registrations stand under."""
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.assignments import assign, bind
-from fastapi_audit.evidence.source.evaluation.budget import Loop
+from fastapi_audit.evidence.source.evaluation.budget import MOST_NESTED_ROUNDS, Loop
 from fastapi_audit.evidence.source.evaluation.definitions import define_class, define_function
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
 from fastapi_audit.evidence.source.evaluation.imports import note_import, read_import
@@ -81,7 +82,10 @@ def _loop(evaluation: "Evaluation", node: syntax.Loop, scope: Scope) -> bool:
 def _each(evaluation: "Evaluation", node: syntax.Loop, target: syntax.Expr, scope: Scope) -> None:
     loop = evaluation.loops[-1]
     said = f"for {scope.file.source(target)} in {scope.file.source(node.iterable)}"
-    for element, known in elements(evaluation.evaluate(node.iterable, scope)):
+    around = prod(each.rounds for each in evaluation.loops)
+    rounds = list(elements(evaluation.evaluate(node.iterable, scope)))[: max(1, MOST_NESTED_ROUNDS // around)]
+    loop.rounds = max(1, len(rounds))
+    for element, known in rounds:
         bind(evaluation, target, element, scope)
         with evaluation.under(None if known and not loop.left else said):
             loop.conditions = len(evaluation.conditions)
