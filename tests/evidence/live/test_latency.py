@@ -294,9 +294,9 @@ def test_what_a_limit_refuses_passes_no_target_and_is_named() -> None:
 @pytest.mark.parametrize(
     ("status", "why"),
     [
-        (None, "every request got no answer"),
-        (503, "every request got 503"),
-        (404, "every request got 404: give credentials with --header-file, or arguments in the configuration"),
+        (None, "no request went well (no answer)"),
+        (503, "no request went well (503)"),
+        (404, "no request went well (404): give credentials with --header-file, or arguments in the configuration"),
     ],
 )
 def test_what_never_goes_well_passes_no_target(status: int | None, why: str) -> None:

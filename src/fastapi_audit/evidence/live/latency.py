@@ -152,7 +152,7 @@ class Sampling:
     def _doubt(self, made: LatencyRow, samples: Sequence[Sample], target: Target) -> str:
         """Why nothing is known of the P95; empty where it is."""
         well = [each for each in samples if each.went_well]
-        if made.p95_verdict is not Verdict.FAIL and (barred := _barred(samples, well)):
+        if made.p95_verdict is not Verdict.FAIL and (barred := _barred(samples)):
             return barred
         match made.p95_verdict:
             case Verdict.PASS:
@@ -173,7 +173,7 @@ class Sampling:
         if made.error_verdict is Verdict.FAIL:
             failed = [each for each in samples if each.failed]
             return "all that failed did so at one moment" if self._slices(failed) == 1 else ""
-        if barred := _barred(samples, told):
+        if barred := _barred(samples):
             return barred
         _, high = rate_interval(made.errors, len(told))
         if high <= target.errors:
@@ -217,14 +217,15 @@ class _Moments:
         return bool(others) and 2 * sum(id(each) in self.slow for each in others) >= len(others)
 
 
-def _barred(samples: Sequence[Sample], told: Sequence[Sample]) -> str:
+def _barred(samples: Sequence[Sample]) -> str:
     """Why what was asked shows nothing; empty where an answer does."""
-    if told:
+    if any(each.went_well for each in samples):
         return ""
     statuses = sorted({each.status for each in samples if each.status})
-    given = " or ".join(map(str, statuses)) if statuses else "no answer"
+    silent = ["no answer"] if any(not each.status for each in samples) else []
     refused = any(not each.failed for each in samples)
-    return f"every request got {given}{f': {_remedy(samples)}' if refused else ''}"
+    given = " or ".join([*map(str, statuses), *silent])
+    return f"no request went well ({given}){f': {_remedy(samples)}' if refused else ''}"
 
 
 def _short_of_answers(samples: Sequence[Sample], well: Sequence[Sample], high: float) -> str:
