@@ -177,6 +177,7 @@ def test_loops_in_loops_are_read_a_bounded_number_of_times(tmp_path: Path, made:
 
     assert len(source.evaluation.instances) <= 20_001
     assert len(source.apps[0].exception_handlers) <= 1000
+    assert ("is followed for its first" in "".join(each.message for each in source.unresolved)) is ("app." in made)
 
 
 def test_classes_that_descend_from_thousands_take_no_quadratic_time() -> None:

@@ -80,10 +80,10 @@ rule = Rule(
         Bad(
             """
             from fastapi import FastAPI
-            from fastapi.middleware.gzip import GZipMiddleware
+            from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
             def setup(app: FastAPI) -> None:
-                app.add_middleware(GZipMiddleware)  # finding
+                app.add_middleware(TrustedHostMiddleware, allowed_hosts=["example.com"])  # finding
 
             def create() -> FastAPI:
                 app = FastAPI()

@@ -37,6 +37,7 @@ class Assembly:
         self._name(apps)
         for app in apps:
             self.unresolved.extend(app.unresolved)
+        self.unresolved.extend(dict.fromkeys(self.evaluation.unresolved))
         return apps
 
     def _each(self, read: Callable[[SourceFile], object], files: Iterable[SourceFile]) -> None:

@@ -61,6 +61,8 @@ class Evaluation:
         self.instances: list[Instance] = []
         """Everything that calling a foreign class or function made, while the program is composed."""
         self.unresolved: list[Unresolved] = []
+        self.registered = 0
+        """How much was registered on applications and routers."""
         self.composing = True
         self.stage = "import"
         self.conditions: list[str] = []

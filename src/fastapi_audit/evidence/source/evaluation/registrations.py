@@ -56,5 +56,6 @@ def record(
     if not evaluation.composing or (target.site is not None and target.site.file.path in evaluation.closed):
         return
     evaluation.steps -= STEPS_A_REGISTRATION
+    evaluation.registered += 1
     entry = Registration(method, args, keywords, site, handler, tuple(evaluation.conditions), evaluation.stage)
     target.registrations.append(entry)

@@ -11,6 +11,7 @@ from fastapi_audit.evidence.source.evaluation.definitions import define_class, d
 from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered, truth
 from fastapi_audit.evidence.source.evaluation.imports import note_import, read_import
 from fastapi_audit.evidence.source.values import NOTHING, Constant, Scope, Value
+from fastapi_audit.model import Unresolved
 
 if TYPE_CHECKING:
     from fastapi_audit.evidence.source.evaluation.evaluation import Evaluation
@@ -82,16 +83,21 @@ def _loop(evaluation: "Evaluation", node: syntax.Loop, scope: Scope) -> bool:
 def _each(evaluation: "Evaluation", node: syntax.Loop, target: syntax.Expr, scope: Scope) -> None:
     loop = evaluation.loops[-1]
     said = f"for {scope.file.source(target)} in {scope.file.source(node.iterable)}"
-    around = prod(each.rounds for each in evaluation.loops)
-    rounds = list(elements(evaluation.evaluate(node.iterable, scope)))[: max(1, MOST_NESTED_ROUNDS // around)]
-    loop.rounds = max(1, len(rounds))
-    for element, known in rounds:
+    rounds = list(elements(evaluation.evaluate(node.iterable, scope)))
+    # A function has a bound of its own.
+    most = len(rounds) if evaluation.frames else max(1, MOST_NESTED_ROUNDS // prod(r.rounds for r in evaluation.loops))
+    loop.rounds = max(1, min(most, len(rounds)))
+    registered = evaluation.registered
+    for element, known in rounds[:most]:
         bind(evaluation, target, element, scope)
         with evaluation.under(None if known and not loop.left else said):
             loop.conditions = len(evaluation.conditions)
             evaluation.run(node.body, scope)
         if loop.ended:
             return
+    if most < len(rounds) and evaluation.registered > registered:
+        why = f"`{said}` is followed for its first {most} elements only, as it stands in loops"
+        evaluation.unresolved.append(Unresolved("module", why, scope.file.location(node)))
     with evaluation.under(f"not ended: {said}" if loop.left else None):
         evaluation.run(node.orelse, scope)
 
