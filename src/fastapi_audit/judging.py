@@ -59,7 +59,7 @@ def judge(rule: Rule, project: Project) -> Result:
         outcome,
         examined.subjects,
         findings,
-        "" if outcome is Outcome.FAIL else _joined(hindrances.reason, examined.reason, _extent(at_hand, project)),
+        "" if outcome is Outcome.FAIL else _reason(hindrances, examined, _extent(at_hand, project)),
         tuple(examined.refutations),
     )
 
@@ -83,6 +83,11 @@ class _Asked:
     def __getattr__(self, name: str) -> object:
         self.for_program |= name in _PROGRAM
         return getattr(self._project, name)
+
+
+def _reason(hindrances: "_Hindrances", examined: "_Examined", extent: str) -> str:
+    # What hindered an experiment says itself how far it came.
+    return _joined(hindrances.reason, examined.reason, "" if hindrances.reason else extent)
 
 
 def _joined(*reasons: str) -> str:

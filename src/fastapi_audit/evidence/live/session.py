@@ -151,7 +151,7 @@ class Session:
     def looked_at(self, noun: type, seen: int, asked: int, of: int, things: str = "operations") -> None:
         """Notes that an experiment has seen a part of what it asks; `NotPossible` where it has seen nothing of it."""
         silent = f"{asked - seen} gave no answer that tells" if asked > seen else ""
-        beyond = f"{of - asked} were not asked" if of > asked else ""
+        beyond = f"{of - asked} not asked" if of > asked else ""
         aside = ", ".join(part for part in (silent, beyond) if part)
         told = f"{seen} of {of} {things} were looked at ({aside})"
         if aside and not seen:
