@@ -19,7 +19,7 @@ MOST_ROUNDS = 400
 
 STEPS_A_REGISTRATION = 30
 """What is registered is looked at again and again."""
-MOST_NESTED_ROUNDS = 20_000
+MOST_NESTED_ROUNDS = 5000
 """The same for loops in loops, all together."""
 
 
