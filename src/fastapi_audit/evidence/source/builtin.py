@@ -57,8 +57,9 @@ def _call_listing(owner: Listing, method: str, args: tuple[Value, ...], *, condi
         case ("extend" | "update", (Listing() as more,)):
             _insert(owner, len(owner.items), more.items, conditional=conditional)
             owner.open_ended |= more.open_ended
+            owner.uncertain |= more.uncertain
         case "copy", ():
-            return Listing(owner.kind, list(owner.items), owner.open_ended)
+            return Listing(owner.kind, list(owner.items), owner.open_ended, set(owner.uncertain))
         case "clear", () if not conditional:
             owner.items.clear()
             owner.open_ended = False
@@ -164,7 +165,8 @@ def operate(operator: str, operands: list[Value]) -> Value:
 def joined(kind: str, listings: list[Listing]) -> Listing:
     """One after the other; a program that doubles a list again and again gets no further than we can hold."""
     items = [item for listing in listings for item in listing.items]
-    return Listing(kind, items[:MOST_ELEMENTS], len(items) > MOST_ELEMENTS or any(x.open_ended for x in listings))
+    is_open = len(items) > MOST_ELEMENTS or any(x.open_ended for x in listings)
+    return Listing(kind, items[:MOST_ELEMENTS], is_open, {at for listing in listings for at in listing.uncertain})
 
 
 def _negated(operand: Value) -> Value:

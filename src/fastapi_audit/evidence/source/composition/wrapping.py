@@ -43,7 +43,9 @@ class Wrapping:
         listed = instance.keywords.get("middleware")
         for item in listed.items if isinstance(listed, Listing) else ():
             made = item if isinstance(item, Instance) and item.is_a("starlette.middleware.Middleware") else _UNKNOWN
-            entry = Registration("middleware", made.args, made.keywords, made.site or instance.site)
+            maybe = ("`middleware` holds it",) if isinstance(listed, Listing) and id(item) in listed.uncertain else ()
+            site = made.site or instance.site
+            entry = Registration("middleware", made.args, made.keywords, site, conditions=maybe)
             options = {k: v for k, v in made.keywords.items() if k != "cls"}
             cls = made.argument("cls", 0) or Unknown()
             self.listed.append(Middleware(entry, self.app, self.source, cls, options))

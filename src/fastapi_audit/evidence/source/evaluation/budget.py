@@ -13,6 +13,8 @@ MOST_PLAIN_CALLS = 3000
 """The same as `MOST_CALLS` for a function that only gets constants, such as one that puts a prefix before a path."""
 MOST_CALLS = 60
 """A function that is called more often than this registers nothing new, unless it is handed an application."""
+MOST_STEPS_FOR_NOTHING = 40_000
+"""A function that took more in all its calls and registered nothing is business logic too."""
 MOST_ROUNDS = 400
 """Elements of a loop that are followed one by one."""
 
@@ -37,6 +39,8 @@ class Loop:
     """Whether a `break` has certainly ended it."""
     left: bool = False
     """Whether a `break` may have ended it."""
+    went_on: bool = False
+    """Whether a `continue` was met in this round."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,19 @@ class Frame:
 
     function: FunctionValue | None
     steps_left: int
+    depth: int
+    """How many conditions the call stands under."""
     returned: list[Value] = field(default_factory=list)
+    """What each `return` gives that may be reached."""
+    unlikely: list[Value] = field(default_factory=list)
+    """What a `return` gives that is reached when a setting has another value than its default."""
+    yielded: list[Value] = field(default_factory=list)
+
+
+class Unlikely(str):
+    """A condition that the defaults of settings do not meet."""
+
+    __slots__ = ()
 
 
 class LongEnoughError(Exception):

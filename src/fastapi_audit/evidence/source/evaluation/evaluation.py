@@ -33,6 +33,8 @@ class Following:
     times: dict[int, int] = field(default_factory=dict)
     kept: dict[tuple[object, ...], tuple[Value, object]] = field(default_factory=dict)
     """What functions under a cache gave; what they were given is kept beside it, as its identity is the key."""
+    spent: dict[int, int] = field(default_factory=dict)
+    """The steps that each took in calls that registered nothing."""
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Inferred:
     attributes: dict[tuple[int, str], Value] = field(default_factory=dict)
     assigned: dict[int, dict[str, list[tuple[syntax.FunctionDef, syntax.Assign]]]] = field(default_factory=dict)
     """Of each class, what its methods assign to the attributes of `self`."""
-    gives: dict[int, list[syntax.Expr]] = field(default_factory=dict)
+    gives: dict[int, list[syntax.Expr | None]] = field(default_factory=dict)
     """Of each function, what its `return` and `yield` give."""
     globals: dict[int, frozenset[str]] = field(default_factory=dict)
     underway: set[int] = field(default_factory=set)

@@ -9,7 +9,9 @@ from fastapi_audit.evidence.source.evaluation.assignments import bind
 from fastapi_audit.evidence.source.evaluation.calls import call
 from fastapi_audit.evidence.source.evaluation.flow import elements, truth
 from fastapi_audit.evidence.source.evaluation.foreign import given_by
+from fastapi_audit.evidence.source.evaluation.joining import one_of
 from fastapi_audit.evidence.source.values import (
+    NOTHING,
     ClassValue,
     Constant,
     External,
@@ -123,14 +125,7 @@ def _conditional(evaluation: "Evaluation", node: syntax.Conditional, scope: Scop
     if is_true is not None:
         return evaluation.evaluate(node.body if is_true else node.orelse, scope)
     body, orelse = evaluation.evaluate(node.body, scope), evaluation.evaluate(node.orelse, scope)
-    if isinstance(body, Constant) or isinstance(orelse, Constant):
-        known = orelse if isinstance(body, Constant) else body
-        return (
-            known
-            if isinstance(known, Instance | FunctionValue | ClassValue | Listing)
-            else Unknown("one of two values")
-        )
-    return orelse if isinstance(body, Unknown) else body
+    return one_of([orelse, body])
 
 
 def _subscript(evaluation: "Evaluation", node: syntax.Subscript, scope: Scope) -> Value:
@@ -138,7 +133,8 @@ def _subscript(evaluation: "Evaluation", node: syntax.Subscript, scope: Scope) -
     index = evaluation.evaluate(node.index, scope) if not isinstance(node.index, syntax.Slice) else Unknown()
     match owner, index:
         case Listing(), Constant(value=int() as at) if -len(owner.items) <= at < len(owner.items):
-            return owner.items[at]
+            item = owner.items[at]
+            return Unknown("an item") if isinstance(item, Constant) and id(item) in owner.uncertain else item
         case Table(), Constant() if index.value in owner.items:
             return owner.items[index.value]
         case External(), _:
@@ -153,10 +149,10 @@ def _subscript(evaluation: "Evaluation", node: syntax.Subscript, scope: Scope) -
 
 
 def _yield(evaluation: "Evaluation", node: syntax.Yield, scope: Scope) -> Value:
-    if node.value is not None:
-        value = evaluation.evaluate(node.value, scope)
-        if evaluation.frames:
-            evaluation.frames[-1].returned.append(value)
+    value = NOTHING if node.value is None else evaluation.evaluate(node.value, scope)
+    if evaluation.frames:
+        given = (element for element, _ in elements(value)) if node.delegates else [value]
+        evaluation.frames[-1].yielded.extend(given)
     return Unknown("what was sent")
 
 

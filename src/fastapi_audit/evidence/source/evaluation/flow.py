@@ -1,6 +1,6 @@
 """Whether a value is true, what a loop runs over, what `with` gives and what `except` catches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastapi_audit.evidence.source import syntax
@@ -45,6 +45,27 @@ def truth(value: Value) -> bool | None:
             return True
         case _:
             return None
+
+
+def always_ends(body: Iterable[syntax.Stmt]) -> bool:
+    """Whether statements certainly leave their function, by their looks: conditions are not worked out."""
+    return any(_leaves(statement) for statement in body)
+
+
+def _leaves(node: syntax.Stmt) -> bool:
+    match node:
+        case syntax.Return() | syntax.Raise():
+            return True
+        case syntax.If():
+            return always_ends(node.body) and always_ends(node.orelse)
+        case syntax.Try():
+            handled = all(always_ends(h.body) for h in node.handlers)
+            return always_ends(node.final) or (always_ends((*node.body, *node.orelse)) and handled)
+        case syntax.Match():
+            fits_all = any(not case.values and case.guard is None for case in node.cases)
+            return fits_all and all(always_ends(case.body) for case in node.cases)
+        case _:
+            return False
 
 
 def elements(value: Value) -> Iterator[tuple[Value, bool]]:

@@ -8,10 +8,13 @@ from fastapi_audit.evidence.source.evaluation.budget import (
     DEEPEST_CALL,
     MOST_CALLS,
     MOST_PLAIN_CALLS,
+    MOST_STEPS,
     MOST_STEPS_A_CALL,
+    MOST_STEPS_FOR_NOTHING,
     Frame,
     LongEnoughError,
 )
+from fastapi_audit.evidence.source.evaluation.joining import by_default, one_of
 from fastapi_audit.evidence.source.evaluation.registrations import COMPOSABLE, lost
 from fastapi_audit.evidence.source.values import (
     NOTHING,
@@ -55,17 +58,21 @@ def call_function(
         return evaluation.following.kept[key][0]
     scope = Scope(function.file, function.scope, function=function)
     bind_parameters(evaluation, function, args, keywords, scope)
-    frame = Frame(function, MOST_STEPS_A_CALL)
+    frame = Frame(function, MOST_STEPS_A_CALL, len(evaluation.conditions))
+    started = evaluation.steps, evaluation.registered
     evaluation.following.stack.append(node)
     evaluation.frames.append(frame)
     try:
-        evaluation.run(node.body, scope)
+        if not evaluation.run(node.body, scope):
+            frame.returned.append(NOTHING)
     except LongEnoughError:
+        frame.returned.append(Unknown("what it gives further on"))
         lost(evaluation, function, args, keywords, site)
     finally:
         evaluation.frames.pop()
         evaluation.following.stack.pop()
-    result = _result(evaluation, function, frame.returned)
+        _count(evaluation, node, *started)
+    result = _generated(function, frame.yielded) if frame.yielded else _result(evaluation, function, frame)
     if function.is_cached and any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in args):
         evaluation.following.kept[key] = result, (args, keywords)
     is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
@@ -103,9 +110,17 @@ def _worth_following(
     counted = evaluation.following.times[id(function.node)] = evaluation.following.times.get(id(function.node), 0) + 1
     given = (*args, *keywords.values(), *([function.receiver] if function.receiver is not None else []))
     most = MOST_PLAIN_CALLS if all(isinstance(v, Constant) for v in given) else MOST_CALLS
-    if counted < most and evaluation.stage == "import":
+    is_cheap = evaluation.following.spent.get(id(function.node), 0) < MOST_STEPS_FOR_NOTHING
+    if counted < most and is_cheap and evaluation.stage == "import":
         return True
     return any(_holds_application(v) for v in given)
+
+
+def _count(evaluation: "Evaluation", node: syntax.FunctionDef, steps: int, registered: int) -> None:
+    """Notes what a call took that registered nothing."""
+    spent = evaluation.following.spent
+    took = steps - evaluation.steps if evaluation.registered == registered else -MOST_STEPS
+    spent[id(node)] = spent.get(id(node), 0) + took
 
 
 def _as_annotated(evaluation: "Evaluation", function: FunctionValue, value: Value) -> Value:
@@ -116,16 +131,17 @@ def _as_annotated(evaluation: "Evaluation", function: FunctionValue, value: Valu
     return value
 
 
-def _result(evaluation: "Evaluation", function: FunctionValue, returned: list[Value]) -> Value:
-    if not returned:
-        return NOTHING
-    best = next((v for v in returned if isinstance(v, Instance) and v.is_a(*COMPOSABLE)), None)
-    known = [v for v in returned if not isinstance(v, Unknown) and v != NOTHING]
-    if best is not None:
-        return best
-    if known:
-        return _as_annotated(evaluation, function, known[-1])
-    return returned[-1] if all(v == NOTHING for v in returned) else evaluation.returned(function)
+def _result(evaluation: "Evaluation", function: FunctionValue, frame: Frame) -> Value:
+    found = by_default(frame.returned, frame.unlikely) if frame.returned or frame.unlikely else NOTHING
+    if not isinstance(found, Unknown):
+        return _as_annotated(evaluation, function, found)
+    said = evaluation.returned(function)
+    return found if isinstance(said, Constant) else said
+
+
+def _generated(function: FunctionValue, yielded: list[Value]) -> Value:
+    """What `with` gets of a generator that is decorated for it; another one is for loops, and may go on."""
+    return one_of(yielded) if function.decorators else Listing("list", list(yielded), open_ended=True)
 
 
 def bind_parameters(

@@ -1,6 +1,6 @@
 """What a function gives and what its names hold, without following calls for their effects."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,10 @@ from fastapi_audit.evidence.source import syntax
 from fastapi_audit.evidence.source.evaluation.assignments import bind
 from fastapi_audit.evidence.source.evaluation.budget import ExhaustedError
 from fastapi_audit.evidence.source.evaluation.definitions import define_class
-from fastapi_audit.evidence.source.evaluation.flow import caught, elements, entered
+from fastapi_audit.evidence.source.evaluation.flow import always_ends, caught, elements, entered
 from fastapi_audit.evidence.source.evaluation.functions import bind_parameters
 from fastapi_audit.evidence.source.evaluation.imports import read_import
+from fastapi_audit.evidence.source.evaluation.joining import one_of
 from fastapi_audit.evidence.source.values import NOTHING, Constant, FunctionValue, Instance, Scope, Unknown, Value
 
 if TYPE_CHECKING:
@@ -50,19 +51,26 @@ def _returned_values(evaluation: "Evaluation", function: FunctionValue) -> Value
     gives = evaluation.inferred.gives.get(id(function.node))
     if gives is None:
         gives = evaluation.inferred.gives[id(function.node)] = list(_given(function.node))
-    values = [evaluation.evaluate(given, scope) for given in gives]
-    known = [v for v in values if not isinstance(v, Unknown) and v != NOTHING]
-    return known[-1] if known else Unknown("what it returns")
+    values = [NOTHING if given is None else evaluation.evaluate(given, scope) for given in gives]
+    found = one_of(values) if values else NOTHING
+    return Unknown("what it returns") if found == NOTHING else found
 
 
-def _given(node: syntax.FunctionDef | syntax.Lambda) -> Iterator[syntax.Expr]:
-    """What the `return` and `yield` of a function give, in source order."""
-    for statement in node.body if isinstance(node, syntax.FunctionDef) else ():
-        if isinstance(statement, syntax.FunctionDef | syntax.ClassDef):
-            continue
-        for inner in syntax.walk(statement):
-            if isinstance(inner, syntax.Return | syntax.Yield) and inner.value is not None:
-                yield inner.value
+def _given(node: syntax.FunctionDef | syntax.Lambda) -> list[syntax.Expr | None]:
+    """What the `yield` of a function give, or else its `return`, in source order; `None` where it gives nothing."""
+    if isinstance(node, syntax.Lambda):
+        return [node.body]
+    inner = [
+        each
+        for statement in node.body
+        if not isinstance(statement, syntax.FunctionDef | syntax.ClassDef)
+        for each in syntax.walk(statement)
+    ]
+    yielded = [each.value for each in inner if isinstance(each, syntax.Yield) and each.value is not None]
+    returned = [each.value for each in inner if isinstance(each, syntax.Return)]
+    if yielded:
+        return [*yielded]
+    return returned if always_ends(node.body) else [*returned, None]
 
 
 def local_scope(evaluation: "Evaluation", function: FunctionValue) -> Scope:
