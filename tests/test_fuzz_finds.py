@@ -142,8 +142,9 @@ def test_strings_nest_as_deep_as_python_lets_them() -> None:
         audit = scan({"main.py": APPLICATION + f"x = {nested}\n".encode(), "app.py": APPLICATION})
 
         assert audit is not None
-        (remark,) = audit.scorecard.unresolved
-        assert ("cannot be parsed" in remark.message) == (depth > 150)
+        # From Python 3.12 on they are no newer syntax, so there is nothing to remark of those that can be read.
+        said = [remark.message for remark in audit.scorecard.unresolved]
+        assert any("cannot be parsed" in message for message in said) == (depth > 150)
 
 
 def test_every_route_of_a_function_under_many_decorators_is_judged() -> None:
