@@ -36,7 +36,6 @@ def judge(rule: Rule, project: Project) -> Result:
     versions = _Versions.of(rule, project)
     if versions.outside:
         return Result(rule.name, rule.item, rule.severity, Outcome.NOT_APPLICABLE, reason=versions.outside)
-    hindrances = _Hindrances.of(at_hand, project)
     unknown = unread(project.unresolved)
     asked = _Asked(project) if unknown else project
     try:
@@ -44,22 +43,26 @@ def judge(rule: Rule, project: Project) -> Result:
     # One bad rule must not cost the user the other two hundred.
     except Exception as error:  # noqa: BLE001
         return Result(rule.name, rule.item, rule.severity, Outcome.ERROR, reason=_crash(rule, error))
-    findings = tuple(_signed(rule, finding, versions.note) for finding in examined.findings)
-    outcome = hindrances.outcome(examined)
-    # Finding nothing says nothing where what the checks look for may stand in a file that could not be read.
+    result = _judged(rule, examined, at_hand, project, versions.note)
     of_program = isinstance(asked, _Asked) and (
-        asked.for_program or EvidenceKind.SOURCE in {c.evidence for c in at_hand}
+        asked.for_program or any(check.evidence is EvidenceKind.SOURCE for check in at_hand)
     )
-    if of_program and outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
-        return not_run(rule, unknown)
+    # Finding nothing says nothing where what the checks look for may stand in a file that could not be read.
+    silent = result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE)
+    return not_run(rule, unknown) if of_program and silent else result
+
+
+def _judged(rule: Rule, examined: "_Examined", checks: Sequence[Check], project: Project, note: str) -> Result:
+    hindrances = _Hindrances.of(checks, project)
+    outcome = hindrances.outcome(examined)
     return Result(
         rule.name,
         rule.item,
         rule.severity,
         outcome,
         examined.subjects,
-        findings,
-        "" if outcome is Outcome.FAIL else _reason(hindrances, examined, _extent(at_hand, project)),
+        tuple(_signed(rule, finding, note) for finding in examined.findings),
+        "" if outcome is Outcome.FAIL else _reason(hindrances, examined, _extent(checks, project)),
         tuple(examined.refutations),
     )
 
