@@ -26,7 +26,7 @@ from fastapi_audit.evidence.live.statistics import (
     rate_interval,
     verdict,
 )
-from fastapi_audit.evidence.live.statuses import SERVER_ERROR
+from fastapi_audit.evidence.live.statuses import CLIENT_ERROR, SERVER_ERROR
 from fastapi_audit.model import LatencyRow, Verdict
 
 BODY_LIMIT = 5_000_000
@@ -39,7 +39,7 @@ SLICES, FEWEST_SLICES = 10, 3
 """Of the time of a load; those in which something must be slow before it is called slow."""
 OWN_SHARE = 0.1
 """Of a target that our own machine may be late by, before it is too busy to tell who is slow."""
-REFUSAL, TOO_MANY = 400, 429
+TOO_MANY = 429
 FEWEST_FOR_P95 = fewest_for_quantile(0.95)
 ORDER_SEED = 17
 """Operations follow each other in a fixed random order, so that none keeps step with a periodic stall."""
@@ -90,12 +90,17 @@ class Sample:
     @property
     def went_well(self) -> bool:
         """Whether it got what it asked for."""
-        return self.status is not None and self.status < REFUSAL
+        return self.status is not None and self.status < CLIENT_ERROR
 
     @property
     def failed(self) -> bool:
         """Whether the service is at fault: a server error, or no answer. A refusal such as 404 is an answer."""
         return self.status is None or self.status >= SERVER_ERROR
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says anything of the operation: a refusal comes before it."""
+        return self.failed or self.went_well
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,8 @@ class Sampling:
 
     @property
     def served(self) -> frozenset[str]:
-        """The operations that answered well or failed, once at least: what a refusal takes says nothing of one."""
-        return frozenset(each.operation for each in self.samples if each.failed or (each.status or 0) < REFUSAL)
+        """The operations that answered well or failed, once at least."""
+        return frozenset(each.operation for each in self.samples if each.tells)
 
     def held_up(self, target_of: Callable[[str | None], Target]) -> frozenset[str]:
         """The operations that are slow only at moments when most others are too: it is not theirs."""
@@ -169,7 +174,7 @@ class Sampling:
 
     def _doubt_of_errors(self, made: LatencyRow, samples: Sequence[Sample], target: Target) -> str:
         """The same of the error rate."""
-        told = [each for each in samples if each.failed or each.went_well]
+        told = [each for each in samples if each.tells]
         if made.error_verdict is Verdict.FAIL:
             failed = [each for each in samples if each.failed]
             return "all that failed did so at one moment" if self._slices(failed) == 1 else ""
@@ -239,7 +244,7 @@ def _remedy(samples: Sequence[Sample]) -> str:
     """What would let the next load decide."""
     if any(each.status == TOO_MANY for each in samples):
         return "lift the limit of the service for the probe, or set a lower `rate`"
-    if any(REFUSAL <= (each.status or 0) < SERVER_ERROR for each in samples):
+    if any(CLIENT_ERROR <= (each.status or 0) < SERVER_ERROR for each in samples):
         return "give credentials with --header-file, or arguments in the configuration"
     return "raise --max-requests and --max-time"
 

@@ -1,5 +1,7 @@
 """The HTTP statuses that say whose fault an answer is."""
 
+CLIENT_ERROR = 400
+"""From here on what was asked was not done."""
 SERVER_ERROR = 500
 """From here on the service is at fault; a refusal such as 404 is an answer."""
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from fastapi_audit.evidence.live.exchange import Exchange
 from fastapi_audit.evidence.live.operations import ServedOperation
 from fastapi_audit.evidence.live.session import Experiment, NotPossible, Phase, Session
-from fastapi_audit.evidence.live.statuses import SERVER_ERROR
+from fastapi_audit.evidence.live.statuses import CLIENT_ERROR, SERVER_ERROR
 
 SIZE = 8_000_000
 """Bytes; nginx takes one million unless told otherwise."""
 MOST_OPERATIONS = 3
 BEGINNING = b'{"fastapi-audit": "'
 """Of a text that never ends: no handler gets to see what is no JSON, and all of it is read to find that out."""
-NO_JSON, CLIENT = 422, 400
+NO_JSON = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class OversizeBody:
     @property
     def is_refused(self) -> bool:
         """Whether it was not taken: by an answer, or by closing the connection while it was sent."""
-        return not self.is_read and (CLIENT <= self.exchange.status < SERVER_ERROR or self.exchange.closed)
+        return not self.is_read and (CLIENT_ERROR <= self.exchange.status < SERVER_ERROR or self.exchange.closed)
 
 
 @dataclass(frozen=True, slots=True)

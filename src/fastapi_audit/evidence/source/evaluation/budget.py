@@ -17,12 +17,10 @@ MOST_STEPS_FOR_NOTHING = 40_000
 """A function that took more in all its calls and registered nothing is business logic too."""
 MOST_ROUNDS = 400
 """Elements of a loop that are followed one by one."""
-
-
-STEPS_A_REGISTRATION = 30
-"""What is registered is looked at again and again."""
 MOST_NESTED_ROUNDS = 5000
 """The same for loops in loops, all together."""
+STEPS_A_REGISTRATION = 30
+"""What is registered is looked at again and again."""
 
 
 @dataclass(slots=True)

@@ -56,6 +56,22 @@ def call_function(
     key = (id(node), *(v if isinstance(v, Constant) else id(v) for v in (*args, *keywords.values())))
     if function.is_cached and key in evaluation.following.kept:
         return evaluation.following.kept[key][0]
+    result = _followed(evaluation, function, node, args, keywords, site)
+    if function.is_cached and any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in args):
+        evaluation.following.kept[key] = result, (args, keywords)
+    is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
+    return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
+
+
+def _followed(
+    evaluation: "Evaluation",
+    function: FunctionValue,
+    node: syntax.FunctionDef,
+    args: tuple[Value, ...],
+    keywords: dict[str, Value],
+    site: Site | None,
+) -> Value:
+    """Reads the body with these arguments; what it gives."""
     scope = Scope(function.file, function.scope, function=function)
     bind_parameters(evaluation, function, args, keywords, scope)
     frame = Frame(function, MOST_STEPS_A_CALL, len(evaluation.conditions))
@@ -72,11 +88,7 @@ def call_function(
         evaluation.frames.pop()
         evaluation.following.stack.pop()
         _count(evaluation, node, *started)
-    result = _generated(function, frame.yielded) if frame.yielded else _result(evaluation, function, frame)
-    if function.is_cached and any(isinstance(v, Instance) and v.is_a(*COMPOSABLE) for v in args):
-        evaluation.following.kept[key] = result, (args, keywords)
-    is_typed_only = isinstance(function.receiver, Instance) and function.receiver.site is None
-    return Unknown("a method that a subclass may override") if is_typed_only and result == NOTHING else result
+    return _generated(function, frame.yielded) if frame.yielded else _result(evaluation, function, frame)
 
 
 def _call_lambda(
